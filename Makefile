@@ -1,0 +1,57 @@
+# Every target works on a fresh machine with Python, gcc and Node: .venv is made when missing and
+# made again when a lock changes.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PORT   ?= 8080
+HOST   ?= 127.0.0.1
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test check format bench load lock clean
+
+help:  ## what each target does
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements/dev.txt | $(BIN)/python
+	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.installed pyproject.toml setup.py synapse/_dlp.pyx
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+build: $(VENV)/.built  ## virtual environment, locked dependencies, compiled extension
+
+run: build  ## the gateway with its demo model, team and key (PORT and HOST are respected)
+	$(BIN)/synapse serve --demo --host $(HOST) --port $(PORT)
+
+test: build  ## everything that proves the project
+	$(BIN)/python -m pytest
+
+check: build  ## format, lint, types, import contract
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: build  ## put the code into house format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: build  ## benchmarks, as ratios within one run
+	$(BIN)/python -m benchmarks
+
+load: build  ## load test with its latency guard
+	$(BIN)/python -m loadtests
+
+lock: $(BIN)/python  ## pin every dependency with hashes, from pyproject.toml
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra embedded --output-file requirements/runtime.txt pyproject.toml
+	$(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra embedded --extra dev --output-file requirements/dev.txt pyproject.toml
+
+clean:  ## remove what was built, keep state and .venv
+	rm -rf build dist *.egg-info synapse/_dlp.c synapse/*.so $(VENV)/.built

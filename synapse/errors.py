@@ -1,0 +1,180 @@
+"""Everything that can stop a request, each with its HTTP status, OpenAI error type, code and audit outcome.
+
+    GatewayError
+    ├── Unauthenticated      401  missing_api_key
+    ├── Forbidden            403  invalid_api_key, key_disabled, key_expired, model_not_allowed
+    ├── LimitExceeded        429  rate_limit_exceeded, token_budget_exhausted
+    ├── PromptBlocked        400  content_policy_violation
+    ├── InvalidRequest       400  invalid_json, invalid_parameter; 408, 413, 415 and 404, 405 likewise
+    ├── NoTarget             503  no_target
+    ├── UpstreamError        502  upstream_error
+    │   ├── UpstreamConnectError       never reached it: nothing was sent
+    │   ├── UpstreamProtocolError      it does not speak HTTP/1.1 as it should
+    │   └── UpstreamCut                it went away before the answer was whole
+    ├── UpstreamTimeout      504  upstream_timeout
+    ├── ProviderRefusal      the provider's own 4xx, passed through
+    └── AuditUnavailable     503  audit_unavailable
+
+Messages say what to do, and never contain prompt or answer text, keys or matched secrets.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
+
+Outcome = Literal[
+    "completed",
+    "blocked_auth",
+    "blocked_limit",
+    "blocked_dlp_prompt",
+    "blocked_dlp_response",
+    "upstream_error",
+    "upstream_cut",
+    "client_gone",
+    "aborted",
+    "rejected",
+]
+
+
+class GatewayError(Exception):
+    """A request that ends here. `str(error)` is the message its caller reads."""
+
+    status: int = 500
+    type: str = "api_error"
+    code: str = "internal_error"
+    outcome: Outcome = "rejected"
+    # Whether the same request may succeed when it is sent again; false becomes `x-should-retry: false`.
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, param: str | None = None, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.headers = headers or {}
+
+
+class Unauthenticated(GatewayError):
+    status = 401
+    type = "invalid_request_error"
+    code = "missing_api_key"
+    outcome: Outcome = "blocked_auth"
+
+
+class Forbidden(GatewayError):
+    status = 403
+    type = "permission_error"
+    outcome: Outcome = "blocked_auth"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: Literal["invalid_api_key", "key_disabled", "key_expired", "model_not_allowed"],
+        param: str | None = None,
+    ) -> None:
+        super().__init__(message, param=param)
+        self.code = code
+
+
+class LimitExceeded(GatewayError):
+    status = 429
+    type = "rate_limit_error"
+    outcome: Outcome = "blocked_limit"
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: Literal["rate_limit_exceeded", "token_budget_exhausted"],
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, headers=headers)
+        self.code = code
+
+
+class PromptBlocked(GatewayError):
+    """The prompt matched a block rule. `findings` are `{rule, action, path, count}`, never text."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "content_policy_violation"
+    outcome: Outcome = "blocked_dlp_prompt"
+
+    def __init__(self, message: str, *, incident_id: str, findings: Sequence[Mapping[str, Any]]) -> None:
+        super().__init__(message)
+        self.incident_id = incident_id
+        self.findings = findings
+
+
+class InvalidRequest(GatewayError):
+    status = 400
+    type = "invalid_request_error"
+    code = "invalid_parameter"
+
+    def __init__(
+        self, message: str, *, code: str = "invalid_parameter", status: int = 400, param: str | None = None
+    ) -> None:
+        super().__init__(message, param=param)
+        self.code = code
+        self.status = status
+
+
+class NoTarget(GatewayError):
+    status = 503
+    code = "no_target"
+
+
+class UpstreamError(GatewayError):
+    """The upstream refused, broke or made no sense."""
+
+    status = 502
+    code = "upstream_error"
+    outcome: Outcome = "upstream_error"
+    retryable = True
+
+
+class UpstreamConnectError(UpstreamError):
+    """No connection could be made, so the upstream has seen nothing of this request."""
+
+
+class UpstreamProtocolError(UpstreamError):
+    """The upstream's bytes are not an HTTP/1.1 response within our limits."""
+
+
+class UpstreamCut(UpstreamError):
+    """The connection ended before the answer was whole."""
+
+    outcome: Outcome = "upstream_cut"
+
+
+class UpstreamTimeout(GatewayError):
+    """A deadline passed; `phase` says which: connect, first_byte, idle, total or pool."""
+
+    status = 504
+    code = "upstream_timeout"
+    outcome: Outcome = "upstream_error"
+    retryable = True
+
+    def __init__(self, message: str, *, phase: Literal["connect", "first_byte", "idle", "total", "pool"]) -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
+class ProviderRefusal(GatewayError):
+    """The provider answered 4xx; its error passes through in OpenAI's shape with its own status."""
+
+    outcome: Outcome = "upstream_error"
+
+    def __init__(self, status: int, error: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(str(error.get("message") or "The provider refused the request."), headers=headers)
+        self.status = status
+        self.type = str(error.get("type") or "invalid_request_error")
+        self.code = str(error.get("code") or "provider_error")
+        param = error.get("param")
+        self.param = param if isinstance(param, str) else None
+
+
+class AuditUnavailable(GatewayError):
+    status = 503
+    code = "audit_unavailable"
+    retryable = True

@@ -1,0 +1,1 @@
+"""The five layers: pure decisions, no I/O, none imports another."""

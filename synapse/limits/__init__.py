@@ -1,0 +1,1 @@
+"""Exact limits across the workers of one node, in shared memory."""
