@@ -1,0 +1,276 @@
+"""The embedded PostgreSQL: a real server from a wheel, on a unix socket in the state directory, supervised by us.
+
+One process at a time owns a state directory (a lock says so); its server ends with it. Whatever a crashed owner left
+behind is ended before a new server starts, so there is never a second postmaster on the data.
+"""
+
+import asyncio
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+import asyncpg
+
+from ..startup import StartupError
+from . import server_process
+from .server_home import SOCKET_PORT, ServerHome, prepare_home
+
+MAJOR_VERSION = "18"
+SUPERUSER = "postgres"
+OWNER = "synapse_owner"
+RUNTIME = "synapse_runtime"
+DATABASE = "synapse"
+
+# How long one command waits for another that holds the state directory for a moment.
+BORROW_TIMEOUT_S = 15.0
+# Backends of a killed postmaster notice within moments; until then they hold its shared memory.
+ORPHANS_TIMEOUT_S = 10.0
+
+Use = Literal["serve", "command"]
+
+
+class EmbeddedPostgres:
+    """The server of one state directory, for as long as the calling process runs."""
+
+    def __init__(self, state_dir: Path, *, use: Use = "serve") -> None:
+        self._state_dir = state_dir
+        self._use: Use = use
+        self._home: ServerHome | None = None
+        self._lock: _StateLock | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The postmaster, while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def dsn(self, *, user: str = OWNER, database: str = DATABASE) -> str:
+        assert self._home is not None, "the server has not been started"
+        return _dsn(self._home, user=user, database=database)
+
+    def start(self) -> str:
+        """Start the server, taking over what an earlier owner left, and return the owner's DSN.
+
+        Call it from the main thread, and not inside an event loop. Raises StartupError.
+        """
+        home = prepare_home(self._state_dir)
+        self._lock, self._home = _take_lock(self._state_dir, self._use), home
+        try:
+            _end_left_over(home)
+            _check_data(home)
+            self._process = _start(home)
+            asyncio.run(_prepare_cluster(_dsn(home, user=SUPERUSER, database="postgres")))
+        except BaseException:
+            self.stop()
+            raise
+        return self.dsn()
+
+    def stop(self) -> None:
+        """Stop the server and release the state directory. Safe to call twice."""
+        process, self._process = self._process, None
+        if process is not None:
+            # Another command may have borrowed a command's server.
+            brief = self._use == "command"
+            server_process.end_postmaster(process.pid, lambda: process.poll() is not None, clients_may_finish=brief)
+            process.wait()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+
+@contextmanager
+def borrowed_server(state_dir: Path) -> Iterator[str]:
+    """The owner's DSN of the running gateway's server, or of one that is started for as long as the block runs."""
+    own = EmbeddedPostgres(state_dir, use="command")
+    dsn: str | None = None
+
+    def available() -> bool:
+        nonlocal dsn
+        try:
+            dsn = own.start()
+        except StateDirectoryInUseError:
+            dsn = _dsn_of_running(prepare_home(state_dir))
+        return dsn is not None
+
+    if not server_process.wait_for(available, timeout_s=BORROW_TIMEOUT_S) or dsn is None:
+        raise StartupError(f"The PostgreSQL of {state_dir} is in use but does not become ready; look at its log.")
+    try:
+        yield dsn
+    finally:
+        own.stop()
+
+
+def _dsn_of_running(home: ServerHome) -> str | None:
+    postmaster = server_process.read_postmaster(home.data)
+    if postmaster is None or postmaster.status != "ready" or not server_process.is_running(postmaster, home.data):
+        return None
+    return _dsn(home, user=OWNER, database=DATABASE)
+
+
+def _dsn(home: ServerHome, *, user: str, database: str) -> str:
+    return f"postgresql://{user}@/{database}?host={quote(str(home.sockets), safe='')}&port={SOCKET_PORT}"
+
+
+class StateDirectoryInUseError(StartupError):
+    """Another process owns the state directory; `use` says what for."""
+
+    def __init__(self, message: str, use: str) -> None:
+        super().__init__(message)
+        self.use = use
+
+
+class _StateLock:
+    """An fcntl lock: it ends with its process, and forked workers do not inherit it."""
+
+    def __init__(self, path: Path, use: Use) -> None:
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(self._fd, 100, 0).decode(errors="replace")
+            self.release()
+            raise StateDirectoryInUseError(
+                f"The state directory {path.parent} is in use by another synapse process ({holder}): "
+                "stop it, or choose another state directory.",
+                holder.partition(",")[0],
+            ) from error
+        os.ftruncate(self._fd, 0)
+        os.pwrite(self._fd, f"{use}, pid {os.getpid()}".encode(), 0)
+
+    def release(self) -> None:
+        os.close(self._fd)
+
+
+def _take_lock(state_dir: Path, use: Use) -> _StateLock:
+    """The gateway waits for a command to finish; a command does not wait, since it can use the gateway's server."""
+    lock: _StateLock | None = None
+
+    def taken() -> bool:
+        nonlocal lock
+        try:
+            lock = _StateLock(state_dir / "postgres.lock", use)
+        except StateDirectoryInUseError as error:
+            if use == "serve" and error.use == "command":
+                return False
+            raise
+        return True
+
+    if not server_process.wait_for(taken, timeout_s=BORROW_TIMEOUT_S) or lock is None:
+        raise StartupError(f"Another synapse command does not let go of the state directory {state_dir}.")
+    return lock
+
+
+def _end_left_over(home: ServerHome) -> None:
+    """End a server that outlived its owner. It may be shutting down already, or never have been told to."""
+    postmaster = server_process.read_postmaster(home.data)
+    if postmaster is None:
+        return
+    if not server_process.is_running(postmaster, home.data):
+        if Path(f"/proc/{postmaster.pid}").exists():
+            # The pid belongs to another program by now, which PostgreSQL would take for a live server.
+            (home.data / "postmaster.pid").unlink()
+        return
+    if not server_process.end_postmaster(postmaster.pid, lambda: not server_process.is_running(postmaster, home.data)):
+        raise StartupError(
+            f"An earlier PostgreSQL (pid {postmaster.pid}) still uses {home.data} and does not end: end it by hand."
+        )
+
+
+def _check_data(home: ServerHome) -> None:
+    """Make the data directory when there is none; say what is wrong with one that cannot be served."""
+    if not home.data.exists():
+        _initialise(home)
+        return
+    try:
+        version = (home.data / "PG_VERSION").read_text().strip()
+    except FileNotFoundError as error:
+        raise StartupError(
+            f"{home.data} is not a PostgreSQL data directory, PG_VERSION is missing: restore it from a backup, "
+            "or move it away to start with an empty database."
+        ) from error
+    if version != MAJOR_VERSION:
+        raise StartupError(
+            f"{home.data} was written by PostgreSQL {version} and this is PostgreSQL {MAJOR_VERSION}: "
+            "move the data with pg_dump and pg_restore, or install the earlier version of Synapse."
+        )
+
+
+def _initialise(home: ServerHome) -> None:
+    """initdb beside the final place, then rename: a half-made data directory is never taken for a whole one."""
+    fresh = home.base / "data.new"
+    if fresh.exists():
+        shutil.rmtree(fresh)
+    command: list[str | Path] = [home.binaries / "initdb", "-D", fresh]
+    command += [f"--username={SUPERUSER}", "--encoding=UTF8", "--no-locale"]
+    command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums"]
+    # Who may use the socket is decided by the permissions of its directory.
+    command += ["--auth=trust", "--no-instructions"]
+    result = server_process.run_as(home.account, command, cwd=home.base)
+    if result.returncode != 0:
+        reason = " ".join(line for line in result.stderr.splitlines() if "error" in line or "FATAL" in line)
+        raise StartupError(f"The embedded PostgreSQL could not be created in {home.base}: {reason or result.stderr}")
+    fresh.rename(home.data)
+
+
+def _start(home: ServerHome) -> subprocess.Popen[bytes]:
+    process: subprocess.Popen[bytes] | None = None
+    reason = ""
+
+    def decided() -> bool:
+        nonlocal process, reason
+        process, reason = _try_to_start(home)
+        # Everything else does not get better by trying again.
+        return process is not None or "shared memory block" not in reason
+
+    server_process.wait_for(decided, timeout_s=ORPHANS_TIMEOUT_S)
+    if process is None:
+        raise StartupError(f"The embedded PostgreSQL in {home.data} did not start: {reason} (log: {home.log})")
+    return process
+
+
+def _try_to_start(home: ServerHome) -> tuple[subprocess.Popen[bytes] | None, str]:
+    """The running server, or the reason why there is none."""
+    offset = home.log.stat().st_size if home.log.exists() else 0
+    process = server_process.spawn_postmaster(home)
+    try:
+        if server_process.wait_until_ready(process, home.data):
+            return process, ""
+    except BaseException:
+        server_process.end_postmaster(process.pid, lambda: process.poll() is not None)
+        raise
+    return None, _last_failure(home.log, offset)
+
+
+def _last_failure(log: Path, offset: int) -> str:
+    """The server's own reason: the first FATAL or PANIC message it wrote since `offset`, else its last line."""
+    with log.open("rb") as file:
+        file.seek(offset)
+        lines = file.read(64 * 1024).decode(errors="replace").splitlines()
+    for line in lines:
+        for level in ("FATAL:", "PANIC:"):
+            if level in line:
+                return line.partition(level)[2].strip()
+    return lines[-1] if lines else "it said nothing"
+
+
+async def _prepare_cluster(dsn: str) -> None:
+    """The roles and the database. Checked at each start, so that a crash half-way is made good."""
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        roles = {row[0] for row in await connection.fetch("SELECT rolname FROM pg_roles")}
+        if OWNER not in roles:
+            await connection.execute(f"CREATE ROLE {OWNER} LOGIN")
+        if RUNTIME not in roles:
+            await connection.execute(f"CREATE ROLE {RUNTIME} NOLOGIN")
+            await connection.execute(f"GRANT {RUNTIME} TO {OWNER} WITH INHERIT FALSE, SET TRUE")
+        if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", DATABASE):
+            await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
+    finally:
+        await connection.close()
