@@ -1,0 +1,203 @@
+"""One choice of an answer: which of its strings belong to which channel, and what of them leaves."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...chat import Json
+from ...dlp import Ruleset, Side
+from ...errors import UpstreamProtocolError
+from .arguments import ArgumentsChannel
+from .channels import Path, TextChannel
+from .strings import WholeStrings, check_depth, is_word
+
+# Texts of one choice: a few fields and a few tool calls each. More is an upstream that makes up names.
+CHANNELS_MAX = 512
+# A function's name; OpenAI's API reference allows 64 characters.
+NAME_CHARS_MAX = 512
+
+# The text of a choice of the older completions API, which has no delta around it.
+COMPLETION_TEXT: Path = ("", "text")
+# These arrive whole in one delta; held back in part, they would be of no use to the client.
+_WHOLE_FIELDS = frozenset(("annotations", "citations", "images"))
+_REASONING = frozenset(("reasoning", "reasoning_content", "reasoning_details", "thinking"))
+_CALLS = frozenset(("tool_calls", "function_call"))
+
+
+@dataclass(slots=True)
+class Leaf:
+    """A piece of a channel's text, and where it stands."""
+
+    container: Any
+    key: Any
+    text: str
+    channel: TextChannel
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of one delta or message."""
+
+    leaves: list[Leaf]
+    changed: bool
+    # What its channels still held at the end of the choice, where this delta has no piece of theirs to add it to.
+    tails: list[tuple[Path, str]] = field(default_factory=list)
+
+
+class Choice:
+    """The channels of one choice, fed with its deltas in order."""
+
+    def __init__(self, index: int, ruleset: Ruleset, strings: WholeStrings) -> None:
+        self.index = index
+        self.finished = False
+        self.blocked = False
+        self.role_told = False
+        self.channels: dict[Path, TextChannel] = {}
+        self._fields: dict[str, TextChannel] = {}  # those which are a string of the delta itself
+        self._names: dict[Path, str] = {}
+        self._ruleset = ruleset
+        self._strings = strings
+        self._changed = False
+
+    def take(self, delta: Json, choice: Json, *, last: bool) -> Taken:
+        """Redact the strings of a delta in place; `last` when a finish_reason comes with it."""
+        self._changed = False
+        leaves: list[Leaf] = []
+        for key, value in delta.items():
+            if type(value) is str:
+                if not is_word(key, value):
+                    leaves.append(Leaf(delta, key, value, self._fields.get(key) or self._field(key)))
+            elif value is not None:
+                self._walk(delta, key, (key,), leaves)
+        if type(choice.get("text")) is str:
+            leaves.append(Leaf(choice, "text", choice["text"], self._channel(COMPLETION_TEXT)))
+        if self.finished and any(leaf.text for leaf in leaves):
+            raise UpstreamProtocolError("The upstream sent text after the finish_reason of its choice.")
+        for leaf in leaves:
+            # Nothing can be held of an empty piece; most first deltas have one.
+            if leaf.text:
+                leaf.container[leaf.key] = leaf.channel.feed(leaf.text)
+                self.blocked = self.blocked or leaf.channel.blocked
+        tails = self._finish(leaves) if last else []
+        changed = self._changed or any(leaf.container[leaf.key] != leaf.text for leaf in leaves)
+        return Taken(leaves, changed, tails)
+
+    def finish(self) -> list[tuple[Path, str]]:
+        """The end of the choice: what its channels held."""
+        return self._finish([])
+
+    def _finish(self, leaves: list[Leaf]) -> list[tuple[Path, str]]:
+        self.finished = True
+        last_leaf = {leaf.channel.path: leaf for leaf in leaves}
+        tails = []
+        for path, channel in self.channels.items():
+            tail = channel.finish()
+            self.blocked = self.blocked or channel.blocked
+            if not tail:
+                continue
+            if leaf := last_leaf.get(path):
+                leaf.container[leaf.key] += tail
+            else:
+                tails.append((path, tail))
+        return tails
+
+    # Which channel a string belongs to
+
+    def _walk(self, container: Any, key: Any, path: Path, leaves: list[Leaf]) -> None:
+        check_depth(len(path))
+        value = container[key]
+        if type(value) is str:
+            self._string(container, key, path, leaves)
+        elif type(value) is dict:
+            if path[0] in _WHOLE_FIELDS or key == "arguments":
+                self._changed |= self._strings.redact_below(container, key, len(path))
+                return
+            for name in value:
+                self._walk(value, name, (*path, name), leaves)
+        elif type(value) is list:
+            for position, item in enumerate(value):
+                index = item.get("index") if type(item) is dict else None
+                self._walk(value, position, (*path, index if type(index) is int else position), leaves)
+
+    def _string(self, container: Any, key: Any, path: Path, leaves: list[Leaf]) -> None:
+        value = container[key]
+        if is_word(key, value) or path == ("audio", "data"):  # sound, in base64
+            return
+        if path[0] in _WHOLE_FIELDS:
+            self._changed |= self._strings.redact_below(container, key)
+        elif key == "name":
+            self._name(container, key, path)
+        else:
+            leaves.append(Leaf(container, key, value, self._channel(_canonical(path, container))))
+
+    def _name(self, container: Json, key: str, path: Path) -> None:
+        """A function's name: held back in part it could not be called, so it is scanned with what came before it."""
+        before, piece = self._names.get(path, ""), container[key]
+        self._names[path] = before + piece
+        if len(self._names) > CHANNELS_MAX or len(before + piece) > NAME_CHARS_MAX:
+            raise UpstreamProtocolError("The upstream sent too many function names, or one that is too long.")
+        redacted = self._strings.redact(before + piece)
+        if redacted != before + piece:
+            container[key] = "" if before else redacted
+            self._changed = True
+
+    def _field(self, name: str) -> TextChannel:
+        channel = self._fields[name] = self._channel((name,))
+        return channel
+
+    def _channel(self, path: Path) -> TextChannel:
+        channel = self.channels.get(path)
+        if channel is None:
+            if len(self.channels) >= CHANNELS_MAX:
+                raise UpstreamProtocolError(f"The upstream sent more than {CHANNELS_MAX} texts in one choice.")
+            kind = ArgumentsChannel if path[-1] == "arguments" and path[0] in _CALLS else TextChannel
+            channel = self.channels[path] = kind(path, self._ruleset.redactor(Side.ANSWER))
+        return channel
+
+
+def rank(path: Path) -> int:
+    """The order in which delivered texts are joined: content, refusal, reasoning, arguments, anything else."""
+    if path in {("content",), COMPLETION_TEXT}:
+        return 0
+    if path[0] == "refusal":
+        return 1
+    if path[0] in _REASONING:
+        return 2
+    return 3 if path[0] in _CALLS else 4
+
+
+def says_nothing(choice: Json, delta: Json, *, role_told: bool) -> bool:
+    """Whether a choice of a chunk carries nothing any more."""
+    if any(value for key, value in choice.items() if key not in ("index", "delta")):
+        return False
+    return all(
+        not value or (key == "role" and role_told) or (key == "tool_calls" and _calls_nothing(value))
+        for key, value in delta.items()
+    )
+
+
+def delta_for(path: Path, text: str) -> Json:
+    """The smallest delta that carries `text` at `path`."""
+    value: Any = text
+    for part in reversed(path):
+        if isinstance(part, int):
+            value = [{"index": part, **value}] if isinstance(value, dict) else [value]
+        else:
+            value = {part: value}
+    return value  # type: ignore[no-any-return]  # a path begins with a name
+
+
+def _canonical(path: Path, container: Any) -> Path:
+    """A text part of a list belongs to the same text as a string in that place, as clients join both."""
+    parted = len(path) == 3 and path[2] == "text" and type(path[1]) is int
+    return path[:1] if parted and container.get("type") == "text" else path
+
+
+def _calls_nothing(calls: Any) -> bool:
+    return all(
+        type(call) is dict and call.keys() <= {"index", "function"} and _function_nothing(call.get("function"))
+        for call in calls
+    )
+
+
+def _function_nothing(function: Any) -> bool:
+    return function is None or (type(function) is dict and not any(function.values()))

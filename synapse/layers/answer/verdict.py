@@ -1,0 +1,46 @@
+"""What an answer's scans add up to: findings, action, and the text as it was delivered."""
+
+from collections import Counter
+from collections.abc import Collection
+from typing import Any
+
+from ...model import DLP_STRENGTH, DlpAction
+from .choice import Choice, rank
+from .strings import WholeStrings
+
+
+def count_findings(choices: Collection[Choice], strings: WholeStrings) -> dict[str, int]:
+    """Rule -> how often, over all channels."""
+    counts = Counter(strings.counts)
+    for choice in choices:
+        for channel in choice.channels.values():
+            counts.update(finding.rule for finding in channel.findings)
+    return dict(counts)
+
+
+def strongest_action(choices: Collection[Choice], strings: WholeStrings) -> DlpAction:
+    actions: list[DlpAction] = [strings.action]
+    for choice in choices:
+        for channel in choice.channels.values():
+            actions.extend(finding.action for finding in channel.findings)
+    return max(actions, key=DLP_STRENGTH.__getitem__)
+
+
+def join_delivered(choices: Collection[Choice]) -> bytes:
+    """The delivered texts: one as it is; more joined by line feeds, by choice, then in the order of `rank`.
+
+    Texts of which nothing was delivered do not count.
+    """
+    texts = [
+        (choice.index, rank(path), [str(part).zfill(6) for part in path], text)
+        for choice in choices
+        for path, channel in choice.channels.items()
+        if (text := "".join(channel.delivered))
+    ]
+    return "\n".join(text for *_, text in sorted(texts)).encode()
+
+
+def read_tokens(usage: Any, name: str) -> int | None:
+    """A count of a usage object; None is "not known"."""
+    value = usage.get(name) if type(usage) is dict else None
+    return value if type(value) is int and value >= 0 else None

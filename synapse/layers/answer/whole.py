@@ -1,0 +1,103 @@
+"""An answer that comes in one piece: the same channels, each fed once."""
+
+from dataclasses import dataclass
+
+from ...chat import Json
+from ...dlp import Ruleset
+from ...model import DlpAction
+from . import wire
+from .choice import Choice, Leaf, Taken, rank
+from .envelope import choices_of, index_of, redact_choice_envelope, redact_envelope, text_fields
+from .logprobs import spelled
+from .strings import WholeStrings
+from .verdict import count_findings, join_delivered, read_tokens, strongest_action
+
+# A model thinks, then speaks, then calls: what a block rule stops, it stops from there on.
+_GENERATION_ORDER = {2: 0, 0: 1, 1: 1, 3: 2, 4: 3}
+
+
+@dataclass(frozen=True, slots=True)
+class FilteredAnswer:
+    """What may leave of an answer. `body` is the upstream's own bytes when nothing had to change."""
+
+    body: bytes
+    findings: dict[str, int]  # rule -> how often
+    action: DlpAction
+    blocked: bool
+    finish_reason: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    text: bytes  # as delivered; several texts joined by line feeds
+
+
+def filter_answer(ruleset: Ruleset, body: bytes, *, model_shown: str | None = None) -> FilteredAnswer:
+    """Every channel as the stream would have delivered it. Raises UpstreamProtocolError.
+
+    A blocked choice loses its text from the match on and all its tool calls; other choices stay.
+    """
+    answer = wire.read(body)
+    strings = WholeStrings(ruleset)
+    changed = redact_envelope(answer, strings, model_shown)
+    if answer.get("usage") is not None:
+        changed |= strings.redact_below(answer, "usage")
+    choices: list[Choice] = []
+    for position, place in enumerate(choices_of(answer)):
+        choice = Choice(index_of(place, position), ruleset, strings)
+        changed |= _take_choice(choice, place, strings)
+        choices.append(choice)
+    blocked = strings.blocked or any(choice.blocked for choice in choices)
+    written = wire.write(answer)
+    return FilteredAnswer(
+        body=written if changed or wire.has_duplicate_keys(body, written) else body,
+        findings=count_findings(choices, strings),
+        action=strongest_action(choices, strings),
+        blocked=blocked,
+        finish_reason="content_filter" if blocked else _finish_reason(answer),
+        prompt_tokens=read_tokens(answer.get("usage"), "prompt_tokens"),
+        completion_tokens=read_tokens(answer.get("usage"), "completion_tokens"),
+        text=join_delivered(choices),
+    )
+
+
+def _take_choice(choice: Choice, place: Json, strings: WholeStrings) -> bool:
+    changed = redact_choice_envelope(place, strings)
+    message = text_fields(place, "message")
+    taken = choice.take(message, place, last=True)
+    if place.get("delta") is not None:
+        changed |= strings.redact_below(place, "delta")
+    if place.get("logprobs") is not None and not _logprobs_may_pass(place["logprobs"], taken, strings):
+        place["logprobs"] = None
+        changed = True
+    if choice.blocked or strings.blocked:
+        _stop(choice, place, message, taken.leaves)
+        changed = True
+    return changed or taken.changed
+
+
+def _logprobs_may_pass(logprobs: object, taken: Taken, strings: WholeStrings) -> bool:
+    """Only beside text that did not change. Tokens that spell more than the text must be clean themselves."""
+    text = spelled(logprobs)
+    return text is not None and not taken.changed and strings.redact(text) == text
+
+
+def _stop(choice: Choice, place: Json, message: Json, leaves: list[Leaf]) -> None:
+    place["finish_reason"] = "content_filter"
+    stopped = False
+    for leaf in sorted(leaves, key=lambda leaf: _GENERATION_ORDER[rank(leaf.channel.path)]):
+        if stopped:
+            leaf.container[leaf.key] = ""
+            leaf.channel.delivered.clear()
+        stopped |= leaf.channel.blocked
+    # Nobody should run a call that was stopped, or what came after it.
+    for name in ("tool_calls", "function_call"):
+        message.pop(name, None)
+    for path, channel in choice.channels.items():
+        if path[0] in ("tool_calls", "function_call"):
+            channel.delivered.clear()
+
+
+def _finish_reason(answer: Json) -> str | None:
+    for place in choices_of(answer):
+        if place.get("finish_reason"):
+            return str(place["finish_reason"])
+    return None
