@@ -1,0 +1,42 @@
+"""`synapse db`: the schema of the database."""
+
+import asyncio
+
+import typer
+
+from .database import Place, database
+from .options import ConfigOption, JsonOption, StateDirOption
+from .output import day, print_json, print_table
+
+app = typer.Typer(help="The database's schema. `synapse serve` upgrades it by itself.", no_args_is_help=True)
+
+
+@app.command()
+def upgrade(*, json: JsonOption = False, state_dir: StateDirOption = None, config: ConfigOption = None) -> None:
+    """Bring the database up to date.
+
+    Example: DATABASE_URL=postgresql://owner@db/synapse synapse db upgrade
+    """
+    from ..postgres import migrations
+
+    with database(Place(state_dir, config), migrated=False) as dsn:
+        applied = asyncio.run(migrations.upgrade(dsn))
+    if json:
+        print_json({"applied": applied})
+    else:
+        typer.echo(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
+
+
+@app.command()
+def status(*, json: JsonOption = False, state_dir: StateDirOption = None, config: ConfigOption = None) -> None:
+    """Show which migrations were applied, and which are missing."""
+    from ..postgres import migrations
+
+    with database(Place(state_dir, config), migrated=False) as dsn:
+        found = asyncio.run(migrations.status(dsn))
+    if json:
+        print_json(found)
+        return
+    print_table(
+        ("migration", "applied"), [(one.name, day(one.applied_at)) for one in found], empty="There are no migrations."
+    )
