@@ -1,0 +1,138 @@
+"""Nobody changes what is in the audit log: not the workers, not the owner, not a superuser who plays a replica."""
+
+from collections.abc import Awaitable, Callable
+
+import asyncpg
+import pytest
+from audit_support import entry, fetch, record, running, until
+
+from synapse.postgres.pool import runtime_connection
+
+CHANGES = {
+    "update": "UPDATE {} SET user_agent = 'changed'",
+    "update of no row": "UPDATE {} SET user_agent = 'changed' WHERE false",
+    "delete": "DELETE FROM {}",
+    "truncate": "TRUNCATE {}",
+    "truncate only": "TRUNCATE ONLY {}",
+    "merge": "MERGE INTO {} USING (SELECT 1) AS one ON true WHEN MATCHED THEN DELETE",
+}
+TABLES = ("audit_log", "audit_intents")
+
+Connect = Callable[[str, str], Awaitable["asyncpg.Connection"]]
+
+
+async def as_runtime(owner: str, superuser: str) -> "asyncpg.Connection":
+    return await runtime_connection(owner)
+
+
+async def as_owner(owner: str, superuser: str) -> "asyncpg.Connection":
+    return await asyncpg.connect(owner)
+
+
+async def as_superuser(owner: str, superuser: str) -> "asyncpg.Connection":
+    return await asyncpg.connect(superuser)
+
+
+async def as_replica(owner: str, superuser: str) -> "asyncpg.Connection":
+    return await asyncpg.connect(superuser, server_settings={"session_replication_role": "replica"})
+
+
+@pytest.fixture
+async def filled_dsn(postgres_dsn: str) -> str:
+    async with running(postgres_dsn) as log:
+        record(log, entry(), intended=True)
+        await until(lambda: log.shipper.keeps_house)
+    return postgres_dsn
+
+
+@pytest.mark.parametrize("connect", [as_runtime, as_owner, as_superuser, as_replica])
+async def test_no_change_succeeds_on_a_parent_or_any_partition(
+    filled_dsn: str, superuser_dsn: str, connect: Connect
+) -> None:
+    targets = await tables_of(filled_dsn)
+    assert len(targets) == 2 + 2 * 3
+    connection = await connect(filled_dsn, superuser_dsn)
+    for target in targets:
+        for change in CHANGES.values():
+            # A TRUNCATE ONLY of a parent is refused for being partitioned before any trigger is asked.
+            refusals = (asyncpg.InsufficientPrivilegeError, asyncpg.WrongObjectTypeError)
+            with pytest.raises(refusals):
+                await connection.execute(change.format(target))
+    await connection.close()
+    for table in TABLES:
+        ((kept,),) = await fetch(filled_dsn, f"SELECT user_agent IS NULL FROM synapse.{table}")
+        assert kept
+
+
+@pytest.mark.parametrize("connect", [as_runtime, as_owner, as_superuser, as_replica])
+async def test_an_upsert_changes_nothing(filled_dsn: str, superuser_dsn: str, connect: Connect) -> None:
+    connection = await connect(filled_dsn, superuser_dsn)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await connection.execute(
+            "INSERT INTO synapse.audit_log SELECT * FROM synapse.audit_log "
+            "ON CONFLICT (request_id, started_at) DO UPDATE SET user_agent = 'changed'"
+        )
+    await connection.close()
+
+
+async def test_a_partition_made_later_is_protected_too(filled_dsn: str, superuser_dsn: str) -> None:
+    connection = await as_runtime(filled_dsn, superuser_dsn)
+    await connection.execute("SELECT synapse.ensure_audit_partitions('2031-05-17')")
+    await connection.close()
+    connection = await as_replica(filled_dsn, superuser_dsn)
+    for table in TABLES:
+        for change in CHANGES.values():
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="append-only"):
+                await connection.execute(change.format(f"synapse.{table}_2031_05"))
+    await connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE synapse.audit_log",
+        "ALTER TABLE synapse.audit_log DISABLE TRIGGER append_only",
+        "ALTER TABLE synapse.audit_log ADD COLUMN more text",
+        "CREATE TABLE synapse.more (id int)",
+        "CREATE RULE swallow AS ON INSERT TO synapse.audit_log DO INSTEAD NOTHING",
+        "SET session_replication_role = replica",
+        "DELETE FROM synapse.audit_writers",
+        "TRUNCATE synapse.audit_writers",
+        "UPDATE synapse.audit_writers SET writer_id = gen_random_uuid()",
+        "UPDATE synapse.audit_writers SET seq = seq - 1",
+        "SELECT synapse.make_append_only('synapse.audit_log')",
+    ],
+)
+async def test_the_runtime_role_cannot_undo_the_protection(filled_dsn: str, statement: str) -> None:
+    connection = await runtime_connection(filled_dsn)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await connection.execute(statement)
+    await connection.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM synapse.audit_writers",
+        "TRUNCATE synapse.audit_writers",
+        "UPDATE synapse.audit_writers SET seq = seq - 1",
+        "UPDATE synapse.audit_writers SET stopped_at = NULL",
+    ],
+)
+async def test_a_finished_writer_stays_as_it_is_for_everybody(
+    superuser_dsn: str, filled_dsn: str, statement: str
+) -> None:
+    connection = await as_replica(filled_dsn, superuser_dsn)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await connection.execute(statement)
+    await connection.close()
+
+
+async def tables_of(dsn: str) -> list[str]:
+    """The two parents and all their partitions."""
+    rows = await fetch(
+        dsn,
+        "SELECT c.oid::regclass::text AS name FROM pg_class c WHERE relkind IN ('r', 'p') "
+        "AND relnamespace = 'synapse'::regnamespace AND relname ~ '^audit_(log|intents)' ORDER BY 1",
+    )
+    return [row["name"] for row in rows]

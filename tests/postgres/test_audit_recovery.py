@@ -1,0 +1,174 @@
+"""A worker that died leaves intents without an outcome: each gets exactly one, `aborted`, from somebody who lives."""
+
+import asyncio
+import itertools
+import os
+import signal
+import sys
+import textwrap
+from pathlib import Path
+
+from audit_support import die, entry_of, execute, fetch, new_log, record, request_ids, running, until, whole_entry
+
+from synapse.postgres.audit_recovery import WRITER_LOST
+
+FAST = {"look_interval_s": 0.05, "flush_interval_s": 0.01}
+
+
+async def closed_writers(dsn: str) -> int:
+    return len(await fetch(dsn, "SELECT FROM synapse.audit_writers WHERE closed_at IS NOT NULL"))
+
+
+async def a_writer_that_died(dsn: str, *, open_requests: int = 1, closed_requests: int = 0) -> list[str]:
+    """The requests that it left open."""
+    log = new_log(dsn, **FAST)
+    await log.start()
+    for _ in range(closed_requests):
+        record(log, whole_entry(), intended=True)
+    left_open = [whole_entry() for _ in range(open_requests)]
+    for made in left_open:
+        log.open()
+        log.intend(made)
+    await until(lambda: log.waiting == 0)
+    await die(log)
+    return [made.request_id for made in left_open]
+
+
+async def test_an_abandoned_intent_gets_an_aborted_entry_with_what_was_known(postgres_dsn: str) -> None:
+    (request_id,) = await a_writer_that_died(postgres_dsn)
+    async with running(postgres_dsn, **FAST) as log:
+        await until(lambda: log.shipper.recovered == 1)
+        survivor = log.shipper.writer_id
+    (row,) = await fetch(postgres_dsn, "SELECT * FROM synapse.audit_log")
+    kept, known = entry_of(row), whole_entry()
+    assert (kept.request_id, kept.outcome, kept.error_code) == (request_id, "aborted", WRITER_LOST)
+    assert (row["writer_id"], row["seq"]) == (survivor, 1)
+    for name in ("team_id", "team_name", "key_id", "key_prefix", "client_ip", "user_agent", "model_requested"):
+        assert getattr(kept, name) == getattr(known, name)
+    for name in ("upstream", "zone", "classification", "route_reason", "stream", "dlp_findings", "request_bytes"):
+        assert getattr(kept, name) == getattr(known, name)
+    assert kept.completion_tokens is kept.response_sha256 is None
+    assert kept.ended_at_us > kept.started_at_us
+
+
+async def test_only_what_is_open_is_closed(postgres_dsn: str) -> None:
+    left_open = await a_writer_that_died(postgres_dsn, open_requests=3, closed_requests=50)
+    async with running(postgres_dsn, **FAST) as log:
+        await until(lambda: log.shipper.recovered)
+        record(log, whole_entry(), intended=True)
+    rows = await fetch(postgres_dsn, "SELECT request_id, outcome FROM synapse.audit_log")
+    assert len(rows) == len({row["request_id"] for row in rows}) == 54
+    assert sorted(str(row["request_id"]) for row in rows if row["outcome"] == "aborted") == sorted(left_open)
+
+
+async def test_workers_that_start_at_once_close_each_intent_once(postgres_dsn: str) -> None:
+    left_open = [await a_writer_that_died(postgres_dsn, open_requests=5) for _ in range(3)]
+    logs = [new_log(postgres_dsn, **FAST) for _ in range(4)]
+    await asyncio.gather(*(log.start() for log in logs))
+
+    async def all_closed() -> bool:
+        return await closed_writers(postgres_dsn) == 3
+
+    await until(all_closed)
+    for log in logs:
+        assert await log.stop(drain_s=10) == 0
+    assert sum(log.shipper.recovered for log in logs) == 15
+    assert sorted(await request_ids(postgres_dsn)) == sorted(itertools.chain(*left_open))
+
+
+async def test_a_writer_that_lives_keeps_its_intents(postgres_dsn: str) -> None:
+    async with running(postgres_dsn, **FAST) as living:
+        living.open()
+        living.intend(made := whole_entry())
+        await until(lambda: living.waiting == 0)
+        await a_writer_that_died(postgres_dsn)
+        async with running(postgres_dsn, **FAST) as other:
+            # It has had every opportunity when it has closed the dead one.
+            await until(lambda: other.shipper.recovered == 1 or living.shipper.recovered == 1)
+        assert made.request_id not in await request_ids(postgres_dsn)
+        living.close(made)
+    ((outcome,),) = await fetch(
+        postgres_dsn, "SELECT outcome FROM synapse.audit_log WHERE request_id = $1", made.request_id
+    )
+    assert outcome == "completed"
+
+
+async def test_a_stopped_writer_is_left_alone(postgres_dsn: str) -> None:
+    async with running(postgres_dsn, **FAST) as log:
+        record(log, whole_entry(), intended=True)
+    await a_writer_that_died(postgres_dsn)
+    async with running(postgres_dsn, **FAST) as log:
+        await until(lambda: log.shipper.recovered == 1)
+    assert await closed_writers(postgres_dsn) == 1
+
+
+async def test_a_writer_that_was_taken_for_dead_goes_on_as_a_new_one(postgres_dsn: str, superuser_dsn: str) -> None:
+    # Its connection breaks and does not come back in time; meanwhile others close its open intent.
+    connections = asyncio.Semaphore(1)
+
+    async def connect() -> object:
+        from synapse.postgres.pool import runtime_connection
+
+        async with connections:
+            return await runtime_connection(postgres_dsn)
+
+    async with running(postgres_dsn, connect=connect, **FAST) as living:
+        living.open()
+        living.intend(made := whole_entry())
+        await until(lambda: living.waiting == 0)
+        first_id = living.shipper.writer_id
+        async with connections:
+            await execute(
+                superuser_dsn,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND application_name = 'synapse worker'",
+            )
+            async with running(postgres_dsn, **FAST) as other:
+                await until(lambda: other.shipper.recovered == 1)
+        after = [record(living, whole_entry(), intended=True).request_id for _ in range(5)]
+        living.close(made)
+        await until(lambda: living.waiting == 0)
+        assert living.shipper.writer_id != first_id
+        assert living.shipper.duplicates == 1
+    rows = await fetch(postgres_dsn, "SELECT request_id, outcome, writer_id, seq FROM synapse.audit_log")
+    outcomes = {str(row["request_id"]): row["outcome"] for row in rows}
+    assert len(rows) == len(outcomes) == 6
+    assert outcomes == {made.request_id: "aborted", **dict.fromkeys(after, "completed")}
+
+
+KILLED = """
+    import asyncio, sys
+    from functools import partial
+    from audit_support import whole_entry
+    from synapse.postgres.audit_log import PostgresAuditLog
+    from synapse.postgres.pool import runtime_connection
+
+    async def main():
+        log = PostgresAuditLog(partial(runtime_connection, sys.argv[1]))
+        await log.start()
+        log.open()
+        log.intend(made := whole_entry())
+        while log.waiting:
+            await asyncio.sleep(0.01)
+        print(made.request_id, flush=True)
+        await asyncio.sleep(60)
+
+    asyncio.run(main())
+"""
+
+
+async def test_a_killed_process_leaves_its_gap_on_the_record(postgres_dsn: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", textwrap.dedent(KILLED), postgres_dsn),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+    )
+    assert process.stdout is not None
+    request_id = (await process.stdout.readline()).decode().strip()
+    async with running(postgres_dsn, **FAST) as log:
+        await until(lambda: log.shipper.keeps_house)
+        assert log.shipper.recovered == 0
+        process.send_signal(signal.SIGKILL)
+        await process.wait()
+        await until(lambda: log.shipper.recovered == 1)
+    assert await request_ids(postgres_dsn) == [request_id]
