@@ -109,7 +109,8 @@ class AnswerParser:
 
     def on_message_begin(self) -> None:
         if self.complete:
-            self.reusable = False
+            # Stop here, or what follows a whole answer would take its place.
+            self._refuse("there is more than one answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.head_complete:

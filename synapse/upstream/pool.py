@@ -181,7 +181,7 @@ class Pool:
         """Connect, in a place already taken; a failure gives it back."""
         try:
             async with asyncio.timeout(self._limits.connect_timeout_s):
-                connection = await self._connect()
+                connection = await self._connect(upstream)
         except BaseException as error:
             self._give_place_back()
             if isinstance(error, OSError):
@@ -194,11 +194,10 @@ class Pool:
         connection.holds_place = True
         return connection
 
-    async def _connect(self) -> Connection:
+    async def _connect(self, upstream: str) -> Connection:
         origin = self._origin
         if origin.scheme == "https" and self._tls is None:
-            # Reading some hundred certificates takes tens of milliseconds, which is too long for the loop.
-            self._tls = await asyncio.to_thread(origin.tls_context)
+            self._tls = await self._load_tls(upstream)
         _, connection = await self.loop.create_connection(
             lambda: Connection(self, self._limits, clock=self._clock, loop=self.loop),
             origin.host,
@@ -207,6 +206,15 @@ class Pool:
             server_hostname=None if self._tls is None else origin.host,
         )
         return connection
+
+    async def _load_tls(self, upstream: str) -> ssl.SSLContext | None:
+        try:
+            # Reading some hundred certificates takes tens of milliseconds, which is too long for the loop.
+            return await asyncio.to_thread(self._origin.tls_context)
+        except OSError as error:
+            raise UpstreamConnectError(
+                f'Upstream "{upstream}" has a ca_file without usable certificates ({_reason(error)}).'
+            ) from error
 
     def _close_expired(self) -> None:
         """Close what nobody has used for `idle_s`; `take` never hands those out, this gives their sockets back."""
@@ -230,13 +238,13 @@ def _translated(error: OSError, upstream: str, limits: ClientLimits) -> Upstream
             f"{who} has a certificate that is not trusted ({error.verify_message}); check its host name and ca_file."
         )
     if isinstance(error, ssl.SSLError):
-        return UpstreamConnectError(f"{who} did not complete the TLS handshake ({error.reason or 'no reason given'}).")
+        return UpstreamConnectError(f"{who} did not complete the TLS handshake ({_reason(error)}).")
     return UpstreamConnectError(f"{who} could not be reached ({_reason(error)}).")
 
 
 def _reason(error: OSError) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "its ca_file does not exist"
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
+    if isinstance(error, ssl.SSLError):
+        return str(getattr(error, "reason", None) or "no reason given")  # only set by the ssl module itself
     return error.strerror or "none of its addresses accepted a connection"
