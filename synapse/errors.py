@@ -13,6 +13,7 @@
     │   └── UpstreamCut                it went away before the answer was whole
     ├── UpstreamTimeout      504  upstream_timeout
     ├── ProviderRefusal      the provider's own 4xx, passed through
+    ├── LimiterUnavailable   503  limiter_unavailable
     └── AuditUnavailable     503  audit_unavailable
 
 Messages say what to do, and never contain prompt or answer text, keys or matched secrets.
@@ -172,6 +173,15 @@ class ProviderRefusal(GatewayError):
         self.code = str(error.get("code") or "provider_error")
         param = error.get("param")
         self.param = param if isinstance(param, str) else None
+
+
+class LimiterUnavailable(GatewayError):
+    """The key's limits cannot be counted, so the request cannot be let through."""
+
+    status = 503
+    code = "limiter_unavailable"
+    outcome: Outcome = "blocked_limit"
+    retryable = True
 
 
 class AuditUnavailable(GatewayError):

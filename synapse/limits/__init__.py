@@ -1,1 +1,6 @@
-"""Exact limits across the workers of one node, in shared memory."""
+"""Exact limits across the workers of one node, in a file that all of them map into memory."""
+
+from .limiter import SharedLimiter
+from .tickets import SharedTicket
+
+__all__ = ["SharedLimiter", "SharedTicket"]
