@@ -79,7 +79,11 @@ class FakeRedactor:
     def feed(self, delta: str) -> str:
         self._text += delta
         holding = [rule.alphabet for rule in self._ruleset.rules if rule.action != "alert"]
-        return self._let_go(min(self._run_start(alphabet) for alphabet in holding))
+        end = min((self._run_start(alphabet) for alphabet in holding), default=len(self._text))
+        found = [f for f in self._ruleset.find(self._text) if f.action != "alert"]
+        while straddling := [f.start for f in found if f.start < end < f.end]:
+            end = min(straddling)
+        return self._let_go(end)
 
     def finish(self) -> str:
         return self._let_go(len(self._text))

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Literal
 
 from ...dlp import Redactor
+from ...errors import GatewayError
 from .channels import Path, TextChannel
 
 _HEX = "[0-9a-fA-F]"
@@ -122,7 +123,11 @@ class ArgumentsChannel(TextChannel):
                 parts.append(self._replace(self._take(finding.end - self._position), placeholder))
                 at += gap + len(placeholder)
             self._next += 1
-        parts.append(self._leave(self._drop(len(out) - at)))
+        rest = out[at:]
+        if not self._decoded.startswith(rest):
+            # Nothing may leave that is not known to be what the redactor let go.
+            raise GatewayError("The redacted tool-call arguments cannot be matched with what was scanned.")
+        parts.append(self._leave(self._drop(len(rest))))
         return "".join(parts)
 
     def _leave(self, raw: str) -> str:

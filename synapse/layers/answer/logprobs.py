@@ -12,7 +12,7 @@ def may_pass(logprobs: Any, taken: Taken) -> bool:
     if taken.changed or any(leaf.channel.holds for leaf in taken.leaves):
         return False
     tokens = spelled(logprobs)
-    return any(tokens == leaf.text for leaf in taken.leaves)
+    return bool(tokens) and any(tokens == leaf.text for leaf in taken.leaves)
 
 
 def spelled(logprobs: Any) -> str | None:

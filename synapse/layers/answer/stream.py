@@ -94,7 +94,10 @@ class StreamFilter:
                 self.done = True
                 self._out.append(event.raw or DONE)
         else:
-            self._take_chunk(event, data, wire.read(data))
+            chunk, ragged = wire.read(data)
+            if ragged:
+                event = Event(b"", data, event.rest)
+            self._take_chunk(event, data, chunk)
 
     def _redact_rest(self, event: Event) -> Event:
         """Comments and other fields pass when they are clean; an event without `raw` has to be written again."""

@@ -35,9 +35,9 @@ def filter_answer(ruleset: Ruleset, body: bytes, *, model_shown: str | None = No
 
     A blocked choice loses its text from the match on and all its tool calls; other choices stay.
     """
-    answer = wire.read(body)
+    answer, changed = wire.read(body)
     strings = WholeStrings(ruleset)
-    changed = redact_envelope(answer, strings, model_shown)
+    changed |= redact_envelope(answer, strings, model_shown)
     if answer.get("usage") is not None:
         changed |= strings.redact_below(answer, "usage")
     choices: list[Choice] = []

@@ -12,15 +12,20 @@ from ...errors import UpstreamProtocolError
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def read(payload: bytes) -> Json:
-    """An object from its bytes. Its strings may hold lone surrogates. Raises UpstreamProtocolError for all else."""
+def read(payload: bytes) -> tuple[Json, bool]:
+    """An object from its bytes, and whether its strings hold lone surrogates. Raises UpstreamProtocolError.
+
+    What holds some has to be written again: one parser replaces them, another drops them and joins what they part.
+    """
+    ragged = False
     try:
         value = orjson.loads(payload)
     except orjson.JSONDecodeError:
         value = _read_ragged(payload)
+        ragged = True
     if type(value) is not dict:
         raise UpstreamProtocolError("The upstream's answer is not a JSON object where one must be.")
-    return value
+    return value, ragged
 
 
 def write(value: Json) -> bytes:
