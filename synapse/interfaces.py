@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from .errors import GatewayError
 from .model import AuditEntry
-from .policy import Key, Limits, Snapshot, Upstream
+from .policy import Key, Snapshot, Upstream
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -78,10 +79,16 @@ class Limiter(Protocol):
 
 
 class Client(Protocol):
-    """The caller of one request, as the edge sees it. Every send is whole or the caller is gone."""
+    """The caller of one request, as the edge sees it.
 
-    headers: Headers
+    A stream that is started and never ended breaks the connection, so that it cannot be taken for a whole answer.
+    """
+
     ip: str | None
+    gone: bool  # it went away before its answer was whole
+
+    def header(self, name: bytes) -> bytes | None:
+        """The value of a request header that may come only once; `name` in lower case."""
 
     async def body(self) -> bytes:
         """The request body. Raises InvalidRequest when it is too large, too slow, cut or compressed."""
@@ -95,11 +102,11 @@ class Client(Protocol):
     async def send(self, chunk: bytes) -> None:
         """Send a piece of a streamed answer; it must not be empty."""
 
-    async def end(self) -> None:
-        """End a streamed answer."""
+    async def end(self, last: bytes) -> None:
+        """Send the last piece of a streamed answer."""
 
-    def cut(self) -> None:
-        """Break the connection, so that a broken answer cannot be taken for a whole one."""
+    async def refuse(self, error: GatewayError, headers: Headers) -> None:
+        """Answer with an error; in a stream that has begun, send it as an event and cut the connection."""
 
 
 __all__ = [
@@ -107,7 +114,6 @@ __all__ = [
     "Client",
     "Headers",
     "Limiter",
-    "Limits",
     "PolicySource",
     "Ticket",
     "UpstreamClient",

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -11,6 +11,9 @@ from .errors import Outcome
 Classification = Literal["sensitive", "non_sensitive"]
 Zone = Literal["on_prem", "cloud"]
 DlpAction = Literal["none", "alert", "redact", "block"]
+
+# The strongest action wins.
+DLP_STRENGTH: Mapping[DlpAction, int] = {"none": 0, "alert": 1, "redact": 2, "block": 3}
 
 
 @dataclass(slots=True)

@@ -47,7 +47,8 @@ class Key:
     sha256: bytes
     binding: Binding
     limits: Limits
-    disabled: bool = False
+    # From this moment on it is refused; in the future while a rotated key is still accepted.
+    disabled_at_us: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

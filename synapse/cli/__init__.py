@@ -2,7 +2,8 @@
 
 import typer
 
-from . import db, keys, teams, upstreams
+from . import audit, db, keys, teams, upstreams
+from .serve import serve
 
 main = typer.Typer(
     name="synapse",
@@ -12,8 +13,10 @@ main = typer.Typer(
     # A traceback would show local variables, and one of them may be a secret.
     pretty_exceptions_enable=False,
 )
+main.command()(serve)
 main.add_typer(teams.app, name="teams")
 main.add_typer(keys.app, name="keys")
 main.add_typer(upstreams.app, name="upstreams")
 main.add_typer(upstreams.models_app, name="models")
 main.add_typer(db.app, name="db")
+main.add_typer(audit.app, name="audit")

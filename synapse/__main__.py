@@ -1,0 +1,5 @@
+"""`python -m synapse` is `synapse`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,54 @@
+"""Routes of the data plane. They are matched exactly and before any framework's router: paths here are a contract."""
+
+from ..errors import GatewayError, InvalidRequest
+from ..pipeline import Pipeline
+from .asgi_client import AsgiClient, Receive, Scope, Send
+from .client_address import AddressResolver
+
+PREFIX = "/v1/"
+_MODEL_PREFIX = "/v1/models/"
+
+
+class DataPlane:
+    """Answers everything below /v1/."""
+
+    def __init__(
+        self, pipeline: Pipeline, *, addresses: AddressResolver, body_bytes_max: int, body_timeout_s: float
+    ) -> None:
+        self._pipeline = pipeline
+        self._addresses = addresses
+        self._body_bytes_max = body_bytes_max
+        self._body_timeout_s = body_timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        client = AsgiClient(
+            scope,
+            receive,
+            send,
+            addresses=self._addresses,
+            body_bytes_max=self._body_bytes_max,
+            body_timeout_s=self._body_timeout_s,
+        )
+        try:
+            await self._dispatch(scope["method"], scope["path"], client)
+        except GatewayError as error:
+            # Only a request that could not even be recorded ends here.
+            await client.refuse(error, ())
+
+    async def _dispatch(self, method: str, path: str, client: AsgiClient) -> None:
+        pipeline = self._pipeline
+        if path == "/v1/chat/completions":
+            if method == "POST":
+                return await pipeline.chat_completions(client)
+            return await pipeline.reject(client, _method_not_allowed("POST"))
+        if path == "/v1/models" or path.startswith(_MODEL_PREFIX):
+            if method == "GET":
+                return await pipeline.models(client, path[len(_MODEL_PREFIX) :] or None)
+            return await pipeline.reject(client, _method_not_allowed("GET"))
+        return await pipeline.reject(
+            client, InvalidRequest("There is no such endpoint here.", code="not_found", status=404)
+        )
+
+
+def _method_not_allowed(method: str) -> InvalidRequest:
+    return InvalidRequest(f"This endpoint only answers {method}.", code="method_not_allowed", status=405)

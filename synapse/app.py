@@ -1,0 +1,147 @@
+"""Wires one worker: the only place that knows every piece."""
+
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from blacksheep import Application
+
+from .api import admin
+from .api.asgi_client import Receive, Scope, Send
+from .api.client_address import AddressResolver
+from .api.data_plane import PREFIX, DataPlane
+from .api.health import LIVE_PATHS, READY_PATHS, Health
+from .chat import RequestLimits
+from .dlp import Ruleset
+from .limits import SharedLimiter
+from .pipeline import Pipeline
+from .postgres.audit_log import PostgresAuditLog
+from .postgres.console_database import ConsoleDatabase
+from .postgres.overview import PostgresRecords
+from .postgres.policy_source import PostgresPolicySource
+from .postgres.pool import runtime_connection, runtime_pool
+from .postgres.users import PostgresAccounts
+from .settings import Settings
+from .upstream.authorised import AuthorisedClient
+from .upstream.client import HttpClient
+from .upstream.limits import ClientLimits
+
+# How long a stopping worker may take to write its last audit records.
+AUDIT_DRAIN_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What the parent makes once for all workers. It can be pickled, for platforms that do not fork."""
+
+    settings: Settings
+    dsn: str
+    ruleset: bytes  # compiled and serialised
+
+
+class Gateway(Application):
+    """One worker's application. The data plane and the probes are answered before the router: they are the hot path,
+    and the router matches paths more loosely than a contract may.
+    """
+
+    def __init__(self, data_plane: DataPlane, health: Health) -> None:
+        super().__init__()
+        self._data_plane = data_plane
+        self._health = health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            path = scope["path"]
+            if path.startswith(PREFIX):
+                return await self._data_plane(scope, receive, send)
+            if path in LIVE_PATHS:
+                return await self._health.live(send)
+            if path in READY_PATHS:
+                return await self._health.ready(send)
+        await super().__call__(scope, receive, send)
+        return None
+
+
+def build_app(prepared: Prepared) -> Gateway:
+    """One worker's application, built in the worker; connections are opened when its lifespan begins."""
+    settings = prepared.settings
+    connect = functools.partial(runtime_connection, prepared.dsn)
+    policy = PostgresPolicySource(
+        prepared.dsn,
+        rulesets=_rulesets(prepared.ruleset),
+        provisioned_upstreams=settings.provisioned_upstreams(),
+        provisioned_models=settings.provisioned_models(),
+    )
+    audit = PostgresAuditLog(
+        connect,
+        hash_key=_secret_bytes(settings),
+        queue_records_max=settings.audit.queue_records_max,
+        flush_interval_s=settings.audit.flush_interval_s,
+    )
+    limiter = SharedLimiter.open(settings.state_dir)
+    http_client = HttpClient(_client_limits(settings))
+    pipeline = Pipeline(
+        policy=policy,
+        audit=audit,
+        limiter=limiter,
+        upstreams=AuthorisedClient.over(http_client),
+        response_bytes_max=settings.upstream.response_bytes_max,
+        limits=RequestLimits(settings.server.messages_max, settings.server.json_depth_max),
+    )
+    addresses = AddressResolver(settings.server.trusted_proxies)
+    data_plane = DataPlane(
+        pipeline,
+        addresses=addresses,
+        body_bytes_max=settings.server.body_bytes_max,
+        body_timeout_s=settings.server.body_timeout_s,
+    )
+    app = Gateway(data_plane, Health([("audit", lambda: audit.accepting)]))
+    pools: list[asyncpg.Pool[Any]] = []
+    database = ConsoleDatabase(lambda: pools[0])
+    admin.register(
+        app,
+        accounts=PostgresAccounts(database),
+        records=PostgresRecords(database),
+        policy=policy,
+        addresses=addresses,
+    )
+
+    @app.on_start
+    async def start(_: Application) -> None:
+        pools.append(await runtime_pool(prepared.dsn, size_max=settings.database.connections_max))
+        await policy.start()
+        await audit.start()
+
+    @app.on_stop
+    async def stop(_: Application) -> None:
+        await http_client.aclose()
+        await audit.stop(AUDIT_DRAIN_S)
+        await policy.stop()
+        for pool in pools:
+            await pool.close()
+        limiter.close()
+
+    return app
+
+
+def _rulesets(blob: bytes) -> dict[str, Ruleset]:
+    ruleset = Ruleset.loads(blob)
+    return {ruleset.name: ruleset}
+
+
+def _secret_bytes(settings: Settings) -> bytes | None:
+    key = settings.audit.hash_key
+    return None if key is None else key.get_secret_value().encode()
+
+
+def _client_limits(settings: Settings) -> ClientLimits:
+    upstream = settings.upstream
+    return ClientLimits(
+        connections_max=upstream.connections_max,
+        idle_s=upstream.keep_alive_s,
+        connect_timeout_s=upstream.connect_timeout_s,
+        first_byte_timeout_s=upstream.first_byte_timeout_s,
+        idle_timeout_s=upstream.idle_timeout_s,
+        total_timeout_s=upstream.total_timeout_s,
+    )
