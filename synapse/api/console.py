@@ -63,7 +63,7 @@ class Asset:
         return self.gzipped if _accepts_gzip(accept_encoding or b"") else self.plain
 
 
-def register_pages(app: blacksheep.Application) -> None:
+def register(app: blacksheep.Application) -> None:
     """Serve the files of the package below /admin/."""
     assets = load_assets(files("synapse.api") / "static")
 
@@ -79,7 +79,7 @@ def register_pages(app: blacksheep.Application) -> None:
     for method in ("GET", "HEAD"):
         # One route for both: the router takes /admin and /admin/ for the same.
         app.router.add(method, "/admin", serve_or_redirect)
-        app.router.add(method, "/admin/*", serve)
+        app.router.add(method, "/admin/{path:rest}", serve)
 
 
 def load_assets(directory: Traversable) -> Mapping[str, Asset]:

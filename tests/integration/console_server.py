@@ -12,7 +12,9 @@ import blacksheep
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
 
-from synapse.api import admin
+from synapse.api import admin, console
+from synapse.api.admin.answers import empty_response
+from synapse.api.admin.routing import AdminRoutes, Call
 from synapse.api.client_address import AddressResolver
 from synapse.policy import Snapshot, Target, Upstream
 from synapse.postgres.console_database import ConsoleDatabase
@@ -33,6 +35,10 @@ class FixedPolicy:
     )
 
 
+async def owners_only(_: Call) -> blacksheep.Response:
+    return empty_response()
+
+
 def build() -> blacksheep.Application:
     app = blacksheep.Application(router=blacksheep.Router())
     pools: list[Any] = []
@@ -42,14 +48,13 @@ def build() -> blacksheep.Application:
         pools.append(await runtime_pool(os.environ["CONSOLE_DSN"]))
 
     app.on_start += open_pool
-    admin.register(
-        app,
-        accounts=PostgresAccounts(database),
-        records=PostgresRecords(database),
-        policy=FixedPolicy(),
-        # Tests come from any address they like.
-        addresses=AddressResolver([ip_network("127.0.0.0/8")]),
-    )
+    accounts = PostgresAccounts(database)
+    # Tests come from any address they like.
+    addresses = AddressResolver([ip_network("127.0.0.0/8")])
+    routes = AdminRoutes(app, accounts=accounts, addresses=addresses, secure_cookies="auto")
+    routes.add("GET", "/owners-only", owners_only, access=frozenset({"owner"}))
+    admin.register(app, accounts=accounts, records=PostgresRecords(database), policy=FixedPolicy(), addresses=addresses)
+    console.register(app)
     return app
 
 

@@ -1,4 +1,4 @@
-"""The console: its API below /admin/api and its page at /admin/. Who may do what is decided in `routing`, once."""
+"""The console's API below /admin/api. Who may do what is decided in `routing`, once; the pages are `api/console.py`."""
 
 import blacksheep
 
@@ -6,7 +6,6 @@ from ...accounts import Accounts
 from ...interfaces import PolicySource
 from ...overview import Records
 from ..client_address import AddressResolver
-from ..console import register_pages
 from .cookies import SecureCookies
 from .overview import OverviewPage
 from .routing import AdminRoutes
@@ -24,9 +23,8 @@ def register(
     addresses: AddressResolver,
     secure_cookies: SecureCookies = "auto",
 ) -> None:
-    """Put the whole console on the application, before it starts."""
+    """Put the console's API on the application, before it starts."""
     routes = AdminRoutes(app, accounts=accounts, addresses=addresses, secure_cookies=secure_cookies)
     Sessions(accounts, secure_cookies).register(routes)
     OverviewPage(records, policy).register(routes)
     routes.close()
-    register_pages(app)

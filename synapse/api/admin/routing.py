@@ -85,10 +85,13 @@ class AdminRoutes:
     def close(self) -> None:
         """Answer everything else below the prefix, and refuse to start with a route that came past `add`."""
         for path, methods in list(self._methods.items()):
+            refuse = _wrong_method(sorted(methods))
             for method in set(_METHODS) - set(methods):
-                self.add(method, path, _wrong_method(sorted(methods)), access="public")
+                self.add(method, path, refuse, access="public")
         for method in _METHODS:
-            self.add(method, "/*", _unknown, access="public")
+            self.add(method, "", _unknown, access="public")
+            # Not "/*", which the router takes for "/?.*": the page's own api.js is no part of the API.
+            self.add(method, "/{path:rest}", _unknown, access="public")
         self._app.on_start += _require_rules
 
     async def _admit(self, request: blacksheep.Request, access: Access) -> Call:
