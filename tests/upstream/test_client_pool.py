@@ -239,7 +239,7 @@ async def test_an_idle_connection_that_ends_or_talks_is_dropped(serve, new_clien
 
     go_on = asyncio.Event()
     server = await serve(ends, repeats(whole(b"2")))
-    client = new_client(connections_max=1)
+    client = new_client(connections_max=1, idle_s=60)
     assert await post(client, server.upstream()) == b"1"
     go_on.set()
     await server.calls[0].until_gone()
