@@ -102,12 +102,17 @@ def _tamed(name: str, value: Any) -> Any:
         low, high, if_none = _RANGES[name]
         return if_none if value is None else _clamped(value, low, high)
     if name == "dlp_findings":
-        return {storable(str(rule)): _clamped(count, 0, _INT4_MAX) for rule, count in dict(value or {}).items()}
+        return _findings(value)
     if name == "stream":
         return bool(value)
     if name == "request_id":
         return _uuid(str(value))
     return None if value is None else _NULLABLE.get(name, str)(value)
+
+
+def _findings(value: Any) -> dict[str, int]:
+    counts = value if isinstance(value, dict) else {}
+    return {storable(str(rule)): _clamped(count, 0, _INT4_MAX) for rule, count in counts.items()}
 
 
 def _clamped(value: Any, low: int, high: int) -> int:

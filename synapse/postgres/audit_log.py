@@ -67,7 +67,8 @@ class PostgresAuditLog:
         self._accepting = False
         self._stopping = False
         self._wake = asyncio.Event()
-        self._wake_later: Callable[[], object] = self._wake.set
+        self._timer: asyncio.TimerHandle | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
         self._shipper = AuditShipper(
             connect,
@@ -103,6 +104,11 @@ class PostgresAuditLog:
         return digest(text, self._hash_key)
 
     @property
+    def accepting(self) -> bool:
+        """Whether it runs. It may be full all the same."""
+        return self._accepting
+
+    @property
     def waiting(self) -> int:
         """Records that Postgres does not have yet."""
         return len(self._queue) + self._shipper.sending
@@ -118,10 +124,9 @@ class PostgresAuditLog:
 
     async def start(self) -> None:
         """Begin to accept entries. Postgres may be away: they wait until it is back."""
-        loop = asyncio.get_running_loop()
-        self._wake_later = lambda: loop.call_later(self._flush_interval_s, self._wake.set)
+        self._loop = asyncio.get_running_loop()
         self._accepting = True
-        self._task = loop.create_task(self._run(), name="audit log")
+        self._task = self._loop.create_task(self._run(), name="audit log")
         self._task.add_done_callback(self._ended)
 
     async def stop(self, drain_s: float) -> int:
@@ -138,12 +143,10 @@ class PostgresAuditLog:
         return self.waiting
 
     def _add(self, record: bytes) -> None:
-        queue = self._queue
-        queue.append(record)
-        waiting = len(queue)
-        if waiting == 1:
-            self._wake_later()
-        elif waiting == self._flush_records:
+        self._queue.append(record)
+        if self._timer is None and self._loop is not None:
+            self._timer = self._loop.call_later(self._flush_interval_s, self._wake.set)
+        elif len(self._queue) == self._flush_records:
             self._wake.set()
 
     async def _run(self) -> None:
@@ -167,6 +170,11 @@ class PostgresAuditLog:
 
     async def _attempt(self) -> None:
         """Ship what waits, look after the house, then wait until there is more to do."""
+        # Cleared before the queue is read: what comes later wakes this task again.
+        self._wake.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         async with asyncio.timeout(ATTEMPT_TIMEOUT_S):
             await self._shipper.ship()
             if not self._stopping:
@@ -174,14 +182,11 @@ class PostgresAuditLog:
         if self.failures_in_a_row:
             _log.warning("The audit log is written again; %d records wait.", self.waiting)
             self.failures_in_a_row = 0
-        if len(self._queue) < self._flush_records and not self._stopping:
-            await self._work()
+        if not self._stopping:
+            await self._more_to_do()
 
-    async def _work(self) -> None:
+    async def _more_to_do(self) -> None:
         """Wait for records, a lost connection, the next look or the end."""
-        self._wake.clear()
-        if self._queue:
-            self._wake_later()
         try:
             async with asyncio.timeout(self._look_interval_s):
                 await self._wake.wait()
