@@ -62,7 +62,7 @@ class ServerSettings(Section):
     workers: int = Field(
         default_factory=lambda: min(len(os.sched_getaffinity(0)), 4),
         ge=1,
-        le=256,
+        le=64,  # Half of the places in the limits file: a replaced worker drains while its successor runs.
         description="Worker processes.",
         json_schema_extra={"shown_default": "one per available CPU, at most 4"},
     )
