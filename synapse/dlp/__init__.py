@@ -1,5 +1,23 @@
 """Data-loss prevention: rules compiled to Hyperscan, exact spans, validators, streaming redaction. No I/O."""
 
-from .ruleset import Finding, Redactor, Ruleset, Scan, Side
+from .check import Problem, check_rules
+from .findings import Finding, Scan, Side
+from .redact import Redactor
+from .rules import Rule, RuleError, load_default_rules, load_rules
+from .ruleset import Ruleset, RulesetError, default_ruleset
 
-__all__ = ["Finding", "Redactor", "Ruleset", "Scan", "Side"]
+__all__ = [
+    "Finding",
+    "Problem",
+    "Redactor",
+    "Rule",
+    "RuleError",
+    "Ruleset",
+    "RulesetError",
+    "Scan",
+    "Side",
+    "check_rules",
+    "default_ruleset",
+    "load_default_rules",
+    "load_rules",
+]

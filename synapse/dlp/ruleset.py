@@ -1,30 +1,201 @@
 """One compiled policy: what it finds in a text, and what of the text may leave."""
 
-from collections.abc import Sequence
-from typing import Protocol
+import hashlib
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from importlib import metadata
+from itertools import accumulate
+from typing import Self
 
-from .findings import Finding, Scan, Side
+import orjson
+
+from .._dlp import collect
+from .findings import STRENGTH, Finding, Scan, Side
+from .patterns import (
+    EDGE,
+    Database,
+    Detector,
+    Pattern,
+    compile_patterns,
+    live_expressions,
+    scan_expressions,
+)
+from .redact import Redactor, finding, settled
+from .rules import Rule, load_default_rules, rule_from_table
+from .shadow import fold
+from .tracking import Tracker
+
+# Raise it with every change that makes the same rules find something else: compiled databases are shared by version.
+ENGINE = 1
+
+# Joins the texts of one request for one scan. A trigger that reaches across it costs one look and finds nothing.
+_SEPARATOR = "\0"
+
+Ends = dict[int, list[int]]
 
 
-class Redactor(Protocol):
-    """Redacts one stream: what `feed` and `finish` return, joined, is the redaction of the whole text."""
-
-    findings: list[Finding]
-    blocked: bool
-
-    def feed(self, delta: str) -> str: ...
-    def finish(self) -> str: ...
+class RulesetError(ValueError):
+    """A compiled ruleset that this engine cannot load; compile it from its rules again."""
 
 
-class Ruleset(Protocol):
-    """An immutable, compiled set of rules."""
+class Ruleset:
+    """Immutable. Texts are scanned whole, or streams through `redactor`; both give the same."""
 
-    name: str
-    version: str
+    def __init__(self, name: str, rules: Sequence[Rule], databases: "_Databases") -> None:
+        self.name = name
+        self.rules = tuple(rules)
+        self.version = version_of(self.rules)
+        self._databases = databases
+        patterns = compile_patterns(self.rules)
+        self._scan = databases.get("scan", patterns, scan_expressions)
+        self._acting = {side: self._detector(_of(patterns, side, alert=False)) for side in Side}
+        self._alerts = {side: self._detector(_of(patterns, side, alert=True)) for side in Side}
 
-    def scan(self, text: str, side: Side) -> Scan: ...
-    def scan_many(self, texts: Sequence[str], side: Side) -> list[Scan]: ...
-    def redactor(self, side: Side = Side.ANSWER) -> Redactor: ...
+    @classmethod
+    def compile(cls, rules: Iterable[Rule], *, name: str) -> Self:
+        """Raises RuleError for a rule that cannot be compiled."""
+        return cls(name, tuple(rules), _Databases({}))
+
+    def dumps(self) -> bytes:
+        """Rules and compiled databases, for other processes on the same machine."""
+        header = orjson.dumps(
+            {
+                "name": self.name,
+                "version": self.version,
+                "rules": [rule.to_table() for rule in self.rules],
+                "databases": {key: len(blob) for key, blob in self._databases.blobs().items()},
+            }
+        )
+        return b"".join((len(header).to_bytes(8, "big"), header, *self._databases.blobs().values()))
+
+    @classmethod
+    def loads(cls, dump: bytes) -> Self:
+        """Raises RulesetError when the dump is of another engine, or of other rules than it says."""
+        size = int.from_bytes(dump[:8], "big")
+        header = orjson.loads(dump[8 : 8 + size])
+        rules = [rule_from_table(table) for table in header["rules"]]
+        if header["version"] != version_of(rules):
+            raise RulesetError("compiled by another version of the engine; compile it again")
+        blobs, at = {}, 8 + size
+        for key, length in header["databases"].items():
+            blobs[key] = dump[at : at + length]
+            at += length
+        return cls(header["name"], rules, _Databases(blobs))
+
+    def redactor(self, side: Side = Side.ANSWER) -> Redactor:
+        return Redactor(Tracker(self._acting[side], side), Tracker(self._alerts[side], side), side)
+
+    def redact_answer(self, text: str) -> tuple[str, tuple[Finding, ...], bool]:
+        """What a stream of this text would have delivered, its findings, and whether it was blocked."""
+        shadow, _ = fold(text)
+        if not self._ends(EDGE + shadow):
+            return text, (), False
+        redactor = self.redactor(Side.ANSWER)
+        delivered = redactor.whole(text)
+        return delivered, tuple(redactor.findings), redactor.blocked
+
+    def scan(self, text: str, side: Side) -> Scan:
+        shadow, offsets = fold(text)
+        window = EDGE + shadow
+        ends = self._ends(window)
+        return self._judge(text, window, offsets, ends, side) if ends else Scan((), "none", text)
+
+    def scan_many(self, texts: Sequence[str], side: Side) -> list[Scan]:
+        """The verdicts on the strings of one request, for the price of one scan when they are clean."""
+        joined, _ = fold(_SEPARATOR.join(texts))
+        ends = self._ends(EDGE + joined)
+        if not ends:
+            return [Scan((), "none", text) for text in texts]
+        folded = [fold(text) for text in texts]
+        starts = list(accumulate((len(shadow) + 1 for shadow, _ in folded), initial=0))
+        scans = []
+        for index, (text, (shadow, offsets)) in enumerate(zip(texts, folded, strict=True)):
+            own = _between(ends, starts[index], starts[index + 1])
+            scans.append(self._judge(text, EDGE + shadow, offsets, own, side) if own else Scan((), "none", text))
+        return scans
+
+    def _ends(self, window: bytes) -> Ends:
+        ends: Ends = {}
+        if self._scan is not None:
+            self._scan.scan(window, collect, ends)
+        return ends
+
+    def _detector(self, patterns: Sequence[Pattern]) -> Detector:
+        # One scan database serves all: what rules of another kind add to a scan is less than a second database costs.
+        return Detector(patterns, scan=self._scan, live=self._databases.get("live", patterns, live_expressions))
+
+    def _judge(self, text: str, window: bytes, offsets: list[int] | None, ends: Ends, side: Side) -> Scan:
+        found = [
+            finding(cut, side, *_span(cut.start, cut.end, offsets))
+            for detector in (self._acting[side], self._alerts[side])
+            if (own := {index: ends[index] for index in ends if index in detector.patterns})
+            for cut in Tracker(detector, side).whole(window, own)
+        ]
+        if not found:
+            return Scan((), "none", text)
+        findings = tuple(settled(found))
+        action = max((f.action for f in findings), key=STRENGTH.__getitem__)
+        return Scan(findings, action, _redacted(text, findings))
 
 
-__all__ = ["Finding", "Redactor", "Ruleset", "Scan", "Side"]
+class _Databases:
+    """The compiled databases of one ruleset, each made once or loaded; the same patterns share one."""
+
+    def __init__(self, blobs: dict[str, bytes]) -> None:
+        self._blobs = blobs
+        self._loaded: dict[str, Database] = {}
+
+    def blobs(self) -> dict[str, bytes]:
+        return {key: database.dumps() for key, database in self._loaded.items()}
+
+    def get(
+        self, kind: str, patterns: Sequence[Pattern], expressions: Callable[[Iterable[Pattern]], dict[int, str]]
+    ) -> Database | None:
+        if not patterns:
+            return None
+        key = f"{kind}:{','.join(str(pattern.index) for pattern in patterns)}"
+        if key not in self._loaded:
+            blob = self._blobs.get(key)
+            self._loaded[key] = Database.compile(expressions(patterns)) if blob is None else Database.loads(blob)
+        return self._loaded[key]
+
+
+def version_of(rules: Iterable[Rule]) -> str:
+    """A short hash of everything that decides what is found."""
+    engine = f"{ENGINE}:{metadata.version('hyperscan')}"
+    tables = orjson.dumps([rule.to_table() for rule in rules], option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(engine.encode() + tables).hexdigest()[:12]
+
+
+def default_ruleset() -> Ruleset:
+    """The rules that come with Synapse, compiled."""
+    return Ruleset.compile(load_default_rules(), name="default")
+
+
+def _of(patterns: Iterable[Pattern], side: Side, *, alert: bool) -> list[Pattern]:
+    actions = {"alert"} if alert else {"redact", "block"}
+    return [pattern for pattern in patterns if pattern.rule.action(side) in actions]
+
+
+def _between(ends: Ends, start: int, stop: int) -> Ends:
+    """The ends inside one of the joined texts, counted from its own edge."""
+    own = {}
+    for index, found in ends.items():
+        first, last = bisect_left(found, start + 2), bisect_left(found, stop + 1)
+        if first < last:
+            own[index] = [end - start for end in found[first:last]]
+    return own
+
+
+def _span(start: int, end: int, offsets: list[int] | None) -> tuple[int, int]:
+    return (start, end) if offsets is None else (offsets[start], offsets[end - 1] + 1)
+
+
+def _redacted(text: str, findings: Iterable[Finding]) -> str:
+    pieces: list[str] = []
+    at = 0
+    for found in findings:
+        if found.action != "alert":
+            pieces += text[at : found.start], f"[REDACTED:{found.rule}]"
+            at = found.end
+    return "".join((*pieces, text[at:])) if pieces else text

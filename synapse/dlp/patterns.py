@@ -1,0 +1,154 @@
+"""Rules made ready to match: the guarded expression that confirms, and the Hyperscan databases that find.
+
+Two databases for a set of patterns. `scan` tells which triggers end where in a text. `live` is run over the reversed
+end of a stream, and tells how far back a match could begin that may still be completed.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import hyperscan
+
+from .._dlp import collect, farthest
+from .prefixes import Node, PatternError, char_class, forward, parse, prefixes, render, width
+from .rules import Rule, RuleError
+from .triggers import trigger
+from .validators import VALIDATORS, Validator
+
+# What stands before the first character of a text; no guard may contain it.
+EDGE = b"\n"
+
+_ANY = frozenset(range(256))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How a match goes on after its core: over a class of characters, up to a closing expression."""
+
+    stop: re.Pattern[bytes]  # the first byte that is not in the class
+    until: re.Pattern[bytes] | None
+    until_width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One core of one rule. `index` is its place in the ruleset, its priority and its id in every database."""
+
+    index: int
+    rule: Rule
+    core: Node
+    left: frozenset[int]
+    guarded: re.Pattern[bytes]
+    narrowest: int
+    widest: int
+    validator: Validator | None
+    run: Run | None
+
+
+def compile_patterns(rules: Iterable[Rule]) -> tuple[Pattern, ...]:
+    """Raises RuleError for the first rule that cannot be compiled."""
+    cores = [(rule, core) for rule in rules for core in rule.core]
+    return tuple(_compile_pattern(index, rule, core) for index, (rule, core) in enumerate(cores))
+
+
+def _compile_pattern(index: int, rule: Rule, core: str) -> Pattern:
+    try:
+        node = parse(core)
+        left, right = char_class(rule.left), char_class(rule.right)
+        run = _compile_run(rule)
+    except PatternError as error:
+        raise RuleError(rule.id, str(error)) from error
+    if left & frozenset(EDGE):
+        raise RuleError(rule.id, "`left` contains a line feed, which stands for the beginning of a text; leave it out")
+    narrowest, widest = width(node)
+    before = f"(?<!{render(left)})" if left else ""
+    after = f"(?!{render(right)})" if right else ""
+    guarded = re.compile(f"{before}(?:{forward(node)}){after}".encode("ascii"))
+    validator = VALIDATORS[rule.validator] if rule.validator else None
+    return Pattern(index, rule, node, left, guarded, narrowest, widest, validator, run)
+
+
+def _compile_run(rule: Rule) -> Run | None:
+    if not rule.run:
+        if rule.until:
+            raise PatternError("`until` is given without `run`; say which characters may stand before it")
+        return None
+    if rule.right:
+        raise PatternError("`right` is given with `run`; leave it out, the run takes what follows")
+    stop = re.compile(render(_ANY - char_class(rule.run)).encode("ascii"))
+    if not rule.until:
+        return Run(stop, None, 0)
+    until = parse(rule.until)
+    return Run(stop, re.compile(forward(until).encode("ascii")), width(until)[1])
+
+
+class Database:
+    """A Hyperscan block database, with a scratch space for each thread: two scans in one would corrupt it."""
+
+    def __init__(self, database: Any) -> None:
+        self._database = database
+        self._of_thread = threading.local()
+
+    @classmethod
+    def compile(cls, expressions: Mapping[int, str]) -> "Database":
+        """Plain byte mode: the shadow needs no UTF-8, and start-of-match makes bounded repeats too large."""
+        database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        database.compile(
+            expressions=[expression.encode("ascii") for expression in expressions.values()],
+            ids=list(expressions),
+            flags=[0] * len(expressions),
+        )
+        return cls(database)
+
+    @classmethod
+    def loads(cls, blob: bytes) -> "Database":
+        return cls(hyperscan.loadb(blob, hyperscan.HS_MODE_BLOCK))
+
+    def dumps(self) -> bytes:
+        return bytes(hyperscan.dumpb(self._database))
+
+    def scan(self, text: bytes, handler: Callable[..., None], context: object) -> None:
+        try:
+            scratch = self._of_thread.scratch
+        except AttributeError:
+            scratch = self._of_thread.scratch = hyperscan.Scratch(self._database)
+        self._database.scan(text, handler, 0, context, scratch)
+
+
+class Detector:
+    """Some patterns of a ruleset, with the scan database of all of them and their own live database."""
+
+    def __init__(self, patterns: Sequence[Pattern], *, scan: Database | None, live: Database | None) -> None:
+        self.patterns: Mapping[int, Pattern] = {pattern.index: pattern for pattern in patterns}
+        self.narrowest = min((pattern.narrowest for pattern in patterns), default=0)
+        self.widest = max((pattern.widest for pattern in patterns), default=0)
+        self._scan = scan
+        self._live = live
+
+    def ends(self, window: bytes) -> dict[int, list[int]]:
+        """For each pattern whose trigger occurs: where, as ends."""
+        ends: dict[int, list[int]] = {}
+        if self._scan is not None:
+            self._scan.scan(window, collect, ends)
+        return {index: found for index, found in ends.items() if index in self.patterns} if ends else ends
+
+    def live_start(self, window: bytes) -> int:
+        """The first place, after the left context of one byte, where a match may begin that is not yet whole."""
+        if self._live is None:
+            return len(window)
+        best = [0]
+        # The last byte of what the expression matches is the left context of a candidate.
+        self._live.scan(window[: -self.widest - 2 : -1], farthest, best)
+        return len(window) - best[0] + 1 if best[0] else len(window)
+
+
+def scan_expressions(patterns: Iterable[Pattern]) -> dict[int, str]:
+    return {pattern.index: forward(trigger(pattern.core)) for pattern in patterns}
+
+
+def live_expressions(patterns: Iterable[Pattern]) -> dict[int, str]:
+    """`\\A`, a reversed beginning of a word of the core, and a character which may stand to its left."""
+    return {pattern.index: rf"\A(?:{prefixes(pattern.core)}){render(_ANY - pattern.left)}" for pattern in patterns}

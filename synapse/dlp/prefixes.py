@@ -1,0 +1,238 @@
+"""The language of a rule's core: what it may contain, and the reversed languages that streaming needs.
+
+A core is read with CPython's own parser, so that what Hyperscan finds is what `re` confirms. From the same tree come
+`forward` (the core), `backward` (its reversed words) and `prefixes` (the reversed non-empty beginnings of its words):
+run over the reversed end of a text, the last one tells whether a match may still be completed there.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from re import _constants, _parser  # type: ignore[attr-defined]  # CPython's regex parser; typeshed leaves it out
+from typing import Any
+
+# A match has to be held in memory and looked at again for every candidate.
+WIDTH_MAX = 2048
+
+_REFUSED = {
+    "AT": ("an anchor or a word boundary", "say with `left` and `right` which characters must not stand beside it"),
+    "ASSERT": ("a look-around", "use the `left` and `right` guards, or a validator"),
+    "ASSERT_NOT": ("a look-around", "use the `left` and `right` guards, or a validator"),
+    "GROUPREF": ("a back-reference", "write the alternatives out, or compare in a validator"),
+    "GROUPREF_EXISTS": ("a conditional group", "write the alternatives out"),
+    "ATOMIC_GROUP": ("an atomic group", "use an ordinary group"),
+    "POSSESSIVE_REPEAT": ("a possessive repeat", "use an ordinary repeat"),
+    "MIN_REPEAT": ("a lazy repeat", "use a greedy repeat of a narrower class"),
+}
+
+_ALL = frozenset(range(256))
+_CATEGORIES = {
+    "DIGIT": frozenset(b"0123456789"),
+    "SPACE": frozenset(b" \t\n\r\f\v"),
+    "WORD": frozenset(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"),
+}
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be used: why, and what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Char:
+    """One byte of a set."""
+
+    allowed: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    """One after the other."""
+
+    items: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alt:
+    """One of several."""
+
+    items: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rep:
+    """The same, `low` to `high` times."""
+
+    low: int
+    high: int
+    item: "Node"
+
+
+Node = Char | Seq | Alt | Rep
+
+
+def parse(core: str) -> Node:
+    """The tree of a core. Raises PatternError on everything that Hyperscan, or streaming, could not keep exact."""
+    tree = _parse(core)
+    low, high = tree.getwidth()
+    if low == 0:
+        raise PatternError("it matches the empty text; make at least one character obligatory")
+    if high > WIDTH_MAX:
+        raise PatternError(f"it matches up to {high} characters; bound its repeats to {WIDTH_MAX} in all, or use `run`")
+    return _sequence(tree)
+
+
+def char_class(body: str) -> frozenset[int]:
+    """The bytes of a character class written without its brackets, such as `A-Za-z0-9`."""
+    if not body:
+        return frozenset()
+    tree = _parse(f"[{body}]")
+    node = _sequence(tree)
+    if not isinstance(node, Seq) or len(node.items) != 1 or not isinstance(node.items[0], Char):
+        raise PatternError(f"{body!r} is not the inside of a character class, such as A-Za-z0-9")
+    return node.items[0].allowed
+
+
+def width(node: Node) -> tuple[int, int]:
+    """The fewest and the most characters of a word."""
+    match node:
+        case Char():
+            return 1, 1
+        case Rep(low, high, item):
+            least, most = width(item)
+            return low * least, high * most
+        case Seq(items):
+            widths = [width(item) for item in items]
+            return sum(w[0] for w in widths), sum(w[1] for w in widths)
+        case Alt(items):
+            widths = [width(item) for item in items]
+            return min(w[0] for w in widths), max(w[1] for w in widths)
+
+
+def forward(node: Node) -> str:
+    match node:
+        case Char(allowed):
+            return render(allowed)
+        case Rep(low, high, item):
+            return f"(?:{forward(item)}){{{low},{high}}}"
+        case Seq(items):
+            return "".join(map(forward, items))
+        case Alt(items):
+            return _either(map(forward, items))
+
+
+def backward(node: Node) -> str:
+    match node:
+        case Char(allowed):
+            return render(allowed)
+        case Rep(low, high, item):
+            return f"(?:{backward(item)}){{{low},{high}}}"
+        case Seq(items):
+            return "".join(map(backward, reversed(items)))
+        case Alt(items):
+            return _either(map(backward, items))
+
+
+def prefixes(node: Node) -> str:
+    """RP(c) = c; RP(a|b) = RP(a)|RP(b); RP(ab…) = RP(a)|RP(b…)R(a); RP(x{m,n}) = RP(x)R(x){0,n-1}."""
+    match node:
+        case Char(allowed):
+            return render(allowed)
+        case Rep(_, high, item):
+            return prefixes(item) if high == 1 else f"{prefixes(item)}(?:{backward(item)}){{0,{high - 1}}}"
+        case Alt(items):
+            return _either(prefixes(item) for item in items if width(item)[1] > 0)
+        case Seq((only,)):
+            return prefixes(only)
+        case Seq((first, *rest)):
+            return f"(?:{prefixes(first)}|{prefixes(Seq(tuple(rest)))}{backward(first)})"
+        case Seq():
+            raise AssertionError("an empty sequence has no prefix")
+
+
+def render(allowed: frozenset[int]) -> str:
+    """A character class as both engines read it: ranges of escaped bytes."""
+    ranges: list[list[int]] = []
+    for byte in sorted(allowed):
+        if ranges and ranges[-1][1] == byte - 1:
+            ranges[-1][1] = byte
+        else:
+            ranges.append([byte, byte])
+    return "[" + "".join(f"\\x{a:02x}" if a == b else f"\\x{a:02x}-\\x{b:02x}" for a, b in ranges) + "]"
+
+
+def _either(alternatives: Iterable[str]) -> str:
+    return "(?:" + "|".join(alternatives) + ")"
+
+
+def _parse(pattern: str) -> Any:
+    if not pattern.isascii():
+        raise PatternError("it is not ASCII; text is folded to ASCII look-alikes before it is scanned, so write those")
+    try:
+        tree = _parser.parse(pattern, re.ASCII)
+    except (re.error, RecursionError, OverflowError) as error:
+        raise PatternError(f"it is not a regular expression: {error}") from error
+    if tree.state.flags & ~(re.ASCII | re.UNICODE):
+        raise PatternError("it sets a flag; write both letter cases, such as [Aa]")
+    return tree
+
+
+def _sequence(tree: Any) -> Node:
+    items = tuple(_node(str(op), value) for op, value in tree)
+    # A part which can only be empty has no beginnings.
+    return Seq(tuple(item for item in items if width(item)[1] > 0))
+
+
+def _node(op: str, value: Any) -> Node:
+    if op in _REFUSED:
+        what, rewrite = _REFUSED[op]
+        raise PatternError(f"it contains {what}; {rewrite}")
+    match op:
+        case "LITERAL":
+            return Char(frozenset((value,)))
+        case "NOT_LITERAL" | "ANY" | "IN":
+            return Char(_set(op, value))
+        case "BRANCH":
+            return Alt(tuple(_sequence(branch) for branch in value[1]))
+        case "SUBPATTERN":
+            return _subpattern(*value)
+        case "MAX_REPEAT":
+            return _repeat(*value)
+        case _:
+            raise PatternError(f"it contains {op}, which is not supported; write it with classes and bounded repeats")
+
+
+def _subpattern(_number: Any, flags_added: int, flags_removed: int, tree: Any) -> Node:
+    if flags_added or flags_removed:
+        raise PatternError("it sets a flag; write both letter cases, such as [Aa]")
+    return _sequence(tree)
+
+
+def _repeat(low: int, high: Any, tree: Any) -> Node:
+    if high == _constants.MAXREPEAT:
+        raise PatternError("it contains an unbounded repeat; bound it, such as {1,64}, or use `run` for a long tail")
+    return Rep(low, high, _sequence(tree))
+
+
+def _set(op: str, value: Any) -> frozenset[int]:
+    if op == "NOT_LITERAL":
+        return _ALL - {value}
+    return _ALL - {0x0A} if op == "ANY" else _class(value)
+
+
+def _class(parts: Any) -> frozenset[int]:
+    negated, allowed = False, set[int]()
+    for op, value in parts:
+        match str(op):
+            case "NEGATE":
+                negated = True
+            case "LITERAL":
+                allowed.add(value)
+            case "RANGE":
+                allowed.update(range(value[0], value[1] + 1))
+            case "CATEGORY":
+                allowed |= _category(str(value).removeprefix("CATEGORY_"))
+    return _ALL - allowed if negated else frozenset(allowed)
+
+
+def _category(name: str) -> frozenset[int]:
+    return _ALL - _CATEGORIES[name.removeprefix("NOT_")] if name.startswith("NOT_") else _CATEGORIES[name]

@@ -1,0 +1,121 @@
+"""The text that is scanned: one byte or none for each code point, so that look-alikes and invisible signs hide nothing.
+
+Folding is done code point by code point and is therefore a homomorphism, `shadow(x + y) == shadow(x) + shadow(y)`:
+a stream has the same shadow however it is cut. Normalising whole strings (NFKC) would break that.
+"""
+
+import unicodedata
+from bisect import bisect_right
+
+from .._dlp import Folding
+
+LETTER = 0xE1  # a letter without an ASCII look-alike
+OTHER = 0x80  # anything else without one
+_DROPPED = 0xFF
+
+# Look-alikes which Unicode does not call compatible (Cyrillic, Greek, dashes, quotes, stops).
+_LOOK_ALIKES = {
+    **dict(zip("аеорсухіјѕһԁԛԝьӏ", "aeopcyxijshdqwbl", strict=True)),  # look-alikes are the point
+    **dict(zip("АВЕКМНОРСТХІЈЅУ", "ABEKMHOPCTXIJSY", strict=True)),  # noqa: RUF001
+    **dict(zip("αορνικτυχγ", "aopviktuxy", strict=True)),
+    **dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "ABEZHIKMNOPTYX", strict=True)),  # noqa: RUF001
+    **dict(zip("ıɡⅼ∕⁄∶ː․。·∙", "igl//::....", strict=True)),  # noqa: RUF001
+    **dict(zip("‐‑‒–—―−﹣⁃˗＿＠﹫", "----------_@@", strict=True)),  # noqa: RUF001
+    **dict(zip("‘’“”´ʼ", "''\"\"''", strict=True)),  # noqa: RUF001
+}
+# Fillers and separators of scripts which print nothing but are not format characters.
+_INVISIBLE = frozenset(
+    (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10))
+)
+# Ideographs, Hangul, surrogates, private use, planes without characters: the same byte for the whole page.
+_UNIFORM = (
+    (0x34, 0x4C, LETTER),
+    (0x4E, 0x9F, LETTER),
+    (0xAC, 0xD6, LETTER),
+    (0xD8, 0xF8, OTHER),
+    (0x200, 0x2F7, LETTER),
+    (0x300, 0x3FF, LETTER),
+    (0x400, 0xDFF, OTHER),
+    (0xE02, 0x10FF, OTHER),
+)
+
+
+def fold_code_point(code_point: int) -> int:
+    """The byte that stands for a code point, or 0xFF when it is dropped."""
+    if code_point < 0x80:
+        return code_point
+    character = chr(code_point)
+    if character in _LOOK_ALIKES:
+        return ord(_LOOK_ALIKES[character])
+    category = unicodedata.category(character)
+    # Accents are dropped too: one over a digit must not hide the digit.
+    if category in {"Cf", "Mn", "Me"} or code_point in _INVISIBLE:
+        return _DROPPED
+    if category == "Nd":
+        return 0x30 + unicodedata.decimal(character)
+    if category in {"Zs", "Zl", "Zp"}:
+        return 0x20 if category == "Zs" else 0x0A
+    return _base_letter(character, LETTER if category[0] == "L" else OTHER)
+
+
+def _base_letter(character: str, otherwise: int) -> int:
+    """Full-width, mathematical, circled and accented letters are their ASCII letter."""
+    base = [
+        part
+        for part in unicodedata.normalize("NFKD", character)
+        if unicodedata.category(part) not in {"Mn", "Me", "Cf"}
+    ]
+    if len(base) != 1:
+        return otherwise
+    folded = _LOOK_ALIKES.get(base[0], base[0])
+    return ord(folded) if folded.isascii() else otherwise
+
+
+def fold_page(page: int) -> bytes:
+    """The bytes of the 256 code points of a page."""
+    for first, last, folded in _UNIFORM:
+        if first <= page <= last:
+            return bytes((folded,)) * 256
+    return bytes(fold_code_point(page << 8 | low) for low in range(256))
+
+
+# A table of pure values, filled on demand; it belongs to no request and no ruleset.
+fold = Folding(fold_page).fold
+
+
+class Offsets:
+    """Where the bytes of a growing shadow stand in their text.
+
+    One piece for each stretch that was folded; plain text, where nothing is dropped, stays one piece however long.
+    """
+
+    __slots__ = ("_pieces", "shadow_length", "text_length")
+
+    def __init__(self) -> None:
+        self.shadow_length = 0
+        self.text_length = 0
+        # (first byte, its code point, offsets from that code point or None for one by one)
+        self._pieces: list[tuple[int, int, list[int] | None]] = [(0, 0, None)]
+
+    def extend(self, length: int, shadow_length: int, offsets: list[int] | None) -> None:
+        last_byte, last_code_point, last_offsets = self._pieces[-1]
+        shift = self.text_length - self.shadow_length
+        if offsets is not None or last_offsets is not None or shift != last_code_point - last_byte:
+            self._pieces.append((self.shadow_length, self.text_length, offsets))
+        self.shadow_length += shadow_length
+        self.text_length += length
+
+    def of(self, byte: int) -> int:
+        """The offset of a byte's code point."""
+        piece = bisect_right(self._pieces, byte, key=_first_byte) - 1
+        first_byte, code_point, offsets = self._pieces[piece]
+        return code_point + (byte - first_byte if offsets is None else offsets[byte - first_byte])
+
+    def forget(self, byte: int) -> None:
+        """What stands before `byte` will not be asked for again."""
+        if len(self._pieces) > 1:
+            del self._pieces[: bisect_right(self._pieces, byte, key=_first_byte) - 1]
+
+
+def _first_byte(piece: tuple[int, int, list[int] | None]) -> int:
+    return piece[0]

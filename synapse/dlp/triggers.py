@@ -1,0 +1,85 @@
+"""What Hyperscan looks for: a short, rare part that every match of a core contains.
+
+Whole cores are slow to look for (digits and words are everywhere) and the confirm pass looks at the whole match anyway.
+A trigger is a slice of the core's obligatory parts, so it can be wrong in one direction only: too many candidates.
+"""
+
+import math
+from collections.abc import Iterator
+
+from .prefixes import Alt, Char, Node, Rep, Seq, width
+
+# A part this narrow may stand in a trigger although it is optional or has alternatives.
+_NARROW = 6
+# Beyond this many parts a trigger only gets slower.
+_PARTS_MAX = 16
+# A slice this improbable is rare enough.
+_BITS_ENOUGH = 32.0
+# What a part must add to be worth its cost.
+_BITS_PER_PART = 2.0
+
+
+def trigger(core: Node) -> Node:
+    """The slice which is rare in prose for the fewest parts."""
+    best: tuple[float, tuple[Node, ...]] | None = None
+    for run in _runs(core):
+        for start in range(len(run)):
+            for end in range(start + 1, min(len(run), start + _PARTS_MAX) + 1):
+                parts = run[start:end]
+                worth = min(_bits(Seq(parts)), _BITS_ENOUGH) - _BITS_PER_PART * len(parts)
+                if width(Seq(parts))[0] and (best is None or worth > best[0]):
+                    best = worth, parts
+    return core if best is None else Seq(best[1])
+
+
+def _runs(core: Node) -> Iterator[tuple[Node, ...]]:
+    """The stretches of obligatory parts that follow each other directly."""
+    run: list[Node] = []
+    for part in _parts(core):
+        if part is not None:
+            run.append(part)
+        elif run:
+            yield tuple(run)
+            run = []
+    if run:
+        yield tuple(run)
+
+
+def _parts(node: Node) -> Iterator[Node | None]:
+    """The obligatory parts in order; None stands for a gap, where anything may be."""
+    if width(node)[1] <= _NARROW:
+        yield node
+        return
+    match node:
+        case Seq(items):
+            for item in items:
+                yield from _parts(item)
+        case Rep(low, high, item):
+            for _ in range(min(low, _PARTS_MAX)):
+                yield from _parts(item)
+            if high > min(low, _PARTS_MAX):
+                yield None
+        case _:
+            yield None
+
+
+def _bits(node: Node) -> float:
+    """How improbable a word of the language is at one place of English prose, in bits; a rough guess will do."""
+    match node:
+        case Char(allowed):
+            return -math.log2(min(1.0, sum(map(_frequency, allowed))))
+        case Seq(items):
+            return sum(map(_bits, items))
+        case Alt(items):
+            return -math.log2(min(1.0, sum(2 ** -_bits(item) for item in items)))
+        case Rep(low, _, item):
+            return low * _bits(item)
+
+
+def _frequency(byte: int) -> float:
+    character = chr(byte)
+    if character == " ":
+        return 0.17
+    if "a" <= character <= "z":
+        return 0.03
+    return 0.008 if character in "\n-.,0123456789" else 0.002
