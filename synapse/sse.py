@@ -39,14 +39,19 @@ class EventReader:
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes. Raises UpstreamProtocolError for one that is too large."""
+        size = len(self._buffer) + len(data)
         if self._begun and not self._buffer and not self._after_cr and data.endswith(b"\n\n") and b"\r" not in data:
             events = [_read(block + b"\n\n", block) for block in data[:-2].split(b"\n\n") if block]
         else:
             self._buffer += data
             events = self._cut() if self._begun or self._begin() else []
+        if size > EVENT_BYTES_MAX:
+            self._check_sizes(events)
+        return events
+
+    def _check_sizes(self, events: list[Event]) -> None:
         if len(self._buffer) > EVENT_BYTES_MAX or any(len(event.raw) > EVENT_BYTES_MAX for event in events):
             raise UpstreamProtocolError(f"The upstream sent an event of more than {EVENT_BYTES_MAX} bytes.")
-        return events
 
     def _begin(self) -> bool:
         """Drop a byte order mark; false while the first bytes could still become one."""

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from typing import Literal
 
-from ...dlp import Redactor
+from ...dlp import Finding, Redactor
 from ...errors import GatewayError
 from .channels import Path, TextChannel
 
@@ -31,7 +31,18 @@ _BEFORE_NUMBER = re.compile(r"(?:\A|[^0-9.eE+\-])(-?)\Z")
 class ArgumentsChannel(TextChannel):
     """The raw text of a call's arguments; the redactor is fed with what it decodes to."""
 
-    __slots__ = ("_decoded", "_in_string", "_next", "_offsets", "_open", "_position", "_raw", "_tail", "_zeros")
+    __slots__ = (
+        "_decoded",
+        "_in_string",
+        "_offsets",
+        "_open",
+        "_owed",
+        "_position",
+        "_raw",
+        "_rendered",
+        "_tail",
+        "_zeros",
+    )
 
     def __init__(self, path: Path, redactor: Redactor) -> None:
         super().__init__(path, redactor)
@@ -41,7 +52,8 @@ class ArgumentsChannel(TextChannel):
         self._raw = ""
         self._offsets: list[int] | None = None  # None: at the same place, there is no escape in the window
         self._position = 0  # of the window, in decoded characters from the beginning
-        self._next = 0  # the first finding that has not been rendered
+        self._owed = ""  # what the redactor let go and could not be rendered yet
+        self._rendered = 0  # how many findings were
         # Where the text that has left ends.
         self._in_string = False
         self._tail = ""
@@ -52,18 +64,13 @@ class ArgumentsChannel(TextChannel):
         return bool(super().holds or self._open or self._decoded)
 
     def _pass(self, text: str) -> str:
-        plain = not (self._decoded or self._open or self._zeros or "\\" in text)
-        found = self._next
-        if not plain:
-            text = self._append(self._open + text)
-            out = self._redactor.feed(text)
-        else:
-            out = self._redactor.feed(text)
-            if out == text and len(self._redactor.findings) == found:
-                self._leave(text)
-                self._position += len(text)
-                return text
-            self._decoded = self._raw = text
+        if self._decoded or self._open or self._zeros or "\\" in text:
+            return self._render(self._redactor.feed(self._append(self._open + text)))
+        out = self._redactor.feed(text)
+        if out == text:
+            self._position += len(text)
+            return self._leave(text)
+        self._decoded = self._raw = text
         return self._render(out)
 
     def _end(self) -> str:
@@ -109,26 +116,31 @@ class ArgumentsChannel(TextChannel):
 
     def _render(self, out: str) -> str:
         """The raw text for what the redactor let go; its findings say which part of it is a replacement."""
+        out, self._owed = self._owed + out, ""
         parts = []
-        at = 0
-        findings = self._redactor.findings
-        while self._next < len(findings):
-            finding = findings[self._next]
-            if finding.action != "alert" and finding.end > self._position:
-                gap = max(0, finding.start - self._position)
-                placeholder = f"[REDACTED:{finding.rule}]"
-                if finding.action == "block" or not out.startswith(placeholder, at + gap):
-                    break
-                parts.append(self._leave(self._drop(gap)))
-                parts.append(self._replace(self._take(finding.end - self._position), placeholder))
-                at += gap + len(placeholder)
-            self._next += 1
-        rest = out[at:]
-        if not self._decoded.startswith(rest):
+        for finding in self._new_findings():
+            gap = max(0, finding.start - self._position)
+            placeholder = f"[REDACTED:{finding.rule}]"
+            if finding.action == "block" or not out.startswith(placeholder, gap):
+                break
+            parts.append(self._leave(self._drop(gap)))
+            parts.append(self._replace(self._take(finding.end - self._position), placeholder))
+            out = out[gap + len(placeholder) :]
+            self._rendered += 1
+        if not self._decoded.startswith(out):
+            # The placeholder of a match whose end is not known yet: its finding comes with that.
+            text, mark, rest = out.rpartition("[REDACTED:")
+            out, self._owed = text, mark + rest
+        if not self._decoded.startswith(out):
             # Nothing may leave that is not known to be what the redactor let go.
             raise GatewayError("The redacted tool-call arguments cannot be matched with what was scanned.")
-        parts.append(self._leave(self._drop(len(rest))))
+        parts.append(self._leave(self._drop(len(out))))
         return "".join(parts)
+
+    def _new_findings(self) -> list[Finding]:
+        """Those with an effect on the text which were not rendered yet. Alerts come late and out of order."""
+        acting = [finding for finding in self._redactor.findings if finding.action != "alert"]
+        return acting[self._rendered :]
 
     def _leave(self, raw: str) -> str:
         """Raw text that passes as it is."""

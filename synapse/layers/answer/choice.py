@@ -78,8 +78,9 @@ class Choice:
                 leaf.container[leaf.key] = leaf.channel.feed(leaf.text)
                 self.blocked = self.blocked or leaf.channel.blocked
         tails = self._finish(leaves) if last else []
-        changed = self._changed or any(leaf.container[leaf.key] != leaf.text for leaf in leaves)
-        return Taken(leaves, changed, tails)
+        for leaf in leaves:
+            self._changed = self._changed or leaf.container[leaf.key] != leaf.text
+        return Taken(leaves, self._changed, tails)
 
     def finish(self) -> list[tuple[Path, str]]:
         """The end of the choice: what its channels held."""

@@ -47,8 +47,11 @@ def choices_of(answer: Json) -> list[Json]:
     choices = answer.get("choices")
     if choices is None:
         return []
-    if type(choices) is not list or len(choices) > CHOICES_MAX or not all(type(place) is dict for place in choices):
+    if type(choices) is not list or len(choices) > CHOICES_MAX:
         raise UpstreamProtocolError("The upstream's choices are not a list of choices.")
+    for place in choices:
+        if type(place) is not dict:
+            raise UpstreamProtocolError("The upstream sent a choice that is not an object.")
     return choices
 
 

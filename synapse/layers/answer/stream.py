@@ -41,6 +41,7 @@ class StreamFilter:
         self._strings = WholeStrings(ruleset)
         self._choices: dict[int, Choice] = {}
         self._envelope: Json = {}  # the last chunk: chunks of our own are cloned from it
+        self._stopping = False  # a choice was blocked, and the event that did it is still to leave
         self._out: list[bytes] = []
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -123,7 +124,7 @@ class StreamFilter:
         else:
             # Any other kind of event could carry text past the scan.
             raise UpstreamProtocolError("The upstream sent an event that is no chunk of a chat completion.")
-        if self._strings.blocked or any(choice.blocked for choice in self._choices.values()):
+        if self._stopping or self._strings.blocked:
             self._stop()
 
     def _take_usage(self, chunk: Json) -> bool:
@@ -155,6 +156,7 @@ class StreamFilter:
         reason = place.get("finish_reason")
         taken = choice.take(delta, place, last=bool(reason))
         changed |= taken.changed
+        self._stopping = self._stopping or choice.blocked
         if place.get("logprobs") is not None and not may_pass(place["logprobs"], taken):
             place["logprobs"] = None
             changed = True
@@ -191,7 +193,8 @@ class StreamFilter:
                 self._emit_own(_piece(choice, path, tail))
             if choice.blocked:
                 choice.finished = False
-        if any(choice.blocked for choice in self._choices.values()):
+            self._stopping = self._stopping or choice.blocked
+        if self._stopping:
             self._stop()
 
     def _stop(self) -> None:
