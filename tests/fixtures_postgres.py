@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -37,6 +38,7 @@ def postgres_server() -> Iterator[EmbeddedPostgres]:
     server = EmbeddedPostgres(state_dir)
     server.start()
     try:
+        asyncio.run(_make_fast(server))
         asyncio.run(_make_template(server))
         yield server
     finally:
@@ -53,19 +55,24 @@ def superuser_dsn(postgres_server: EmbeddedPostgres, postgres_dsn: str) -> str:
 @pytest.fixture
 async def postgres_dsn(postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
     """The owner's DSN of a fresh, migrated database."""
-    name = f"test_{uuid4().hex}"
-    await _as_superuser(postgres_server, f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} OWNER {OWNER}")
-    yield postgres_server.dsn(database=name)
-    await _as_superuser(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    async with _database(postgres_server, template=TEMPLATE) as dsn:
+        yield dsn
+
+
+@pytest.fixture(scope="module")
+def shared_postgres_dsn(postgres_server: EmbeddedPostgres) -> Iterator[str]:
+    """One migrated database for the tests of a module that leave nothing behind, such as those of what is refused."""
+    with asyncio.Runner() as runner:
+        database = _database(postgres_server, template=TEMPLATE)
+        yield runner.run(database.__aenter__())
+        runner.run(database.__aexit__(None, None, None))
 
 
 @pytest.fixture
 async def empty_database_dsn(postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
     """The owner's DSN of a fresh database without any migration."""
-    name = f"test_{uuid4().hex}"
-    await _as_superuser(postgres_server, f"CREATE DATABASE {name} OWNER {OWNER}")
-    yield postgres_server.dsn(database=name)
-    await _as_superuser(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+    async with _database(postgres_server, template="template1") as dsn:
+        yield dsn
 
 
 @pytest.fixture
@@ -76,9 +83,26 @@ async def runtime_pool(postgres_dsn: str) -> AsyncIterator["asyncpg.Pool[Any]"]:
     await opened.close()
 
 
+async def _make_fast(server: EmbeddedPostgres) -> None:
+    """Nothing here has to survive a power cut, and dropping a database forces a checkpoint."""
+    for setting in ("fsync", "full_page_writes"):
+        await _as_superuser(server, f"ALTER SYSTEM SET {setting} = off")
+    await _as_superuser(server, "SELECT pg_reload_conf()")
+
+
 async def _make_template(server: EmbeddedPostgres) -> None:
     await _as_superuser(server, f"CREATE DATABASE {TEMPLATE} OWNER {OWNER}")
     await migrations.upgrade(server.dsn(database=TEMPLATE))
+
+
+@asynccontextmanager
+async def _database(server: EmbeddedPostgres, *, template: str) -> AsyncIterator[str]:
+    name = f"test_{uuid4().hex}"
+    await _as_superuser(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy OWNER {OWNER}")
+    try:
+        yield server.dsn(database=name)
+    finally:
+        await _as_superuser(server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 async def _as_superuser(server: EmbeddedPostgres, statement: str) -> None:

@@ -117,7 +117,7 @@ def list_(
         ("key", "team", "purpose", "models", "classification", "limits", "expires", "state"),
         [
             (
-                f"{key.prefix}…",
+                key.prefix,
                 key.team_name,
                 key.purpose,
                 ", ".join(key.models),
@@ -147,7 +147,7 @@ def disable(
     from ..postgres import store
 
     record = change(Place(state_dir, config), lambda connection: store.disable_key(connection, key))
-    _show(record, json=json, sentence=f"Disabled {record.prefix}… of team {record.team_name}.")
+    _show(record, json=json, sentence=f"Disabled {record.prefix} of team {record.team_name}.")
 
 
 @app.command()
@@ -198,7 +198,7 @@ def limits(
         return record if wanted == record.limits else await store.set_limits(connection, record.id, wanted)
 
     record = change(Place(state_dir, config), apply)
-    _show(record, json=json, sentence=f"{record.prefix}…: {_limits_text(record.limits)}")
+    _show(record, json=json, sentence=f"{record.prefix}: {_limits_text(record.limits)}")
 
 
 def _operator() -> str:

@@ -2,11 +2,13 @@
 
 import hashlib
 import secrets
+import string
 from dataclasses import dataclass
 
-from ..dlp.validators import BASE62, key_checksum
+from ..dlp.validators import key_checksum
 
 SECRET_PREFIX = "syn_"  # noqa: S105  the part that is the same in every key
+BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 # 32 characters of base 62 are 190 random bits.
 RANDOM_CHARS = 32
 VISIBLE_CHARS = 12

@@ -31,7 +31,6 @@ SERVER_SETTINGS = {
     "unix_socket_permissions": "0700",
     "shared_buffers": "64MB",
     "max_connections": "100",
-    "fsync": "on",
     "io_method": "sync",  # no I/O worker processes for a database that is cached whole
     "timezone": "UTC",
     "log_timezone": "UTC",
