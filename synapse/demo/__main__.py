@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import ctypes
 import os
 import signal
 import socket
@@ -10,17 +9,15 @@ import sys
 
 import uvloop
 
+from ..processes import die_with_parent
 from .behaviour import DemoOptions
 from .server import DemoServer
-
-# prctl(2).
-PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
     arguments = _parser().parse_args()
     if arguments.parent_pid is not None:
-        _die_with(arguments.parent_pid)
+        die_with_parent(arguments.parent_pid)
     options = DemoOptions(
         first_byte_s=arguments.first_byte_ms / 1000,
         delay_s=arguments.delay_ms / 1000,
@@ -46,14 +43,6 @@ async def _serve(options: DemoOptions, arguments: argparse.Namespace) -> None:
     sys.stdout.flush()
     await stopping.wait()
     await server.stop()
-
-
-def _die_with(parent_pid: int) -> None:
-    """Have the kernel end us when the thread that started us ends; it may have done so before we asked."""
-    if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM) != 0:
-        sys.exit(f"prctl: {os.strerror(ctypes.get_errno())}")
-    if os.getppid() != parent_pid:
-        sys.exit("The process that started the demo model server is gone.")
 
 
 def _parser() -> argparse.ArgumentParser:
