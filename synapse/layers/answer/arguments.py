@@ -63,6 +63,9 @@ class ArgumentsChannel(TextChannel):
     def holds(self) -> bool:
         return bool(super().holds or self._open or self._decoded)
 
+    def shown(self, text: str) -> str:
+        return _decode(text, final=True)[0]
+
     def _pass(self, text: str) -> str:
         if self._decoded or self._open or self._zeros or "\\" in text:
             return self._render(self._redactor.feed(self._append(self._open + text)))

@@ -39,6 +39,7 @@ class Taken:
 
     leaves: list[Leaf]
     changed: bool
+    emptied: bool = False  # it was changed, and no text is left in it
     # What its channels still held at the end of the choice, where this delta has no piece of theirs to add it to.
     tails: list[tuple[Path, str]] = field(default_factory=list)
 
@@ -60,27 +61,37 @@ class Choice:
 
     def take(self, delta: Json, choice: Json, *, last: bool) -> Taken:
         """Redact the strings of a delta in place; `last` when a finish_reason comes with it."""
-        self._changed = False
-        leaves: list[Leaf] = []
-        for key, value in delta.items():
-            if type(value) is str:
-                if not is_word(key, value):
-                    leaves.append(Leaf(delta, key, value, self._fields.get(key) or self._field(key)))
-            elif value is not None:
-                self._walk(delta, key, (key,), leaves)
-        if type(choice.get("text")) is str:
-            leaves.append(Leaf(choice, "text", choice["text"], self._channel(COMPLETION_TEXT)))
+        leaves = self._leaves(delta, choice)
         if self.finished and any(leaf.text for leaf in leaves):
             raise UpstreamProtocolError("The upstream sent text after the finish_reason of its choice.")
+        return self._feed(leaves, last=last)
+
+    def _feed(self, leaves: list[Leaf], *, last: bool) -> Taken:
         for leaf in leaves:
             # Nothing can be held of an empty piece; most first deltas have one.
             if leaf.text:
                 leaf.container[leaf.key] = leaf.channel.feed(leaf.text)
                 self.blocked = self.blocked or leaf.channel.blocked
         tails = self._finish(leaves) if last else []
+        left = False
         for leaf in leaves:
-            self._changed = self._changed or leaf.container[leaf.key] != leaf.text
-        return Taken(leaves, self._changed, tails)
+            now = leaf.container[leaf.key]
+            self._changed = self._changed or now != leaf.text
+            left = left or now != ""
+        return Taken(leaves, self._changed, emptied=self._changed and not left, tails=tails)
+
+    def take_whole(self, message: Json, choice: Json) -> Taken:
+        """The same for a message which is all there is. Where one scan finds nothing, no channel needs to look."""
+        leaves = self._leaves(message, choice)
+        shown = [leaf.channel.shown(leaf.text) for leaf in leaves]
+        # A text in several parts may have a match across them.
+        alone = len({leaf.channel.path for leaf in leaves}) == len(leaves)
+        if not alone or any(scan.action != "none" for scan in self._ruleset.scan_many(shown, Side.ANSWER)):
+            return self._feed(leaves, last=True)
+        self.finished = True
+        for leaf in leaves:
+            leaf.channel.pass_whole(leaf.text)
+        return Taken(leaves, self._changed)
 
     def finish(self) -> list[tuple[Path, str]]:
         """The end of the choice: what its channels held."""
@@ -102,6 +113,20 @@ class Choice:
         return tails
 
     # Which channel a string belongs to
+
+    def _leaves(self, delta: Json, choice: Json) -> list[Leaf]:
+        """Every piece of a channel. Strings which are none are redacted on the way."""
+        self._changed = False
+        leaves: list[Leaf] = []
+        for key, value in delta.items():
+            if type(value) is str:
+                if not is_word(key, value):
+                    leaves.append(Leaf(delta, key, value, self._fields.get(key) or self._field(key)))
+            elif value is not None:
+                self._walk(delta, key, (key,), leaves)
+        if type(choice.get("text")) is str:
+            leaves.append(Leaf(choice, "text", choice["text"], self._channel(COMPLETION_TEXT)))
+        return leaves
 
     def _walk(self, container: Any, key: Any, path: Path, leaves: list[Leaf]) -> None:
         check_depth(len(path))

@@ -167,8 +167,7 @@ class StreamFilter:
             choice.finished = False
         elif reason and (self.finish_reason is None or choice.index == 0):
             self.finish_reason = str(reason)
-        had_text = taken.changed and any(leaf.text for leaf in taken.leaves)
-        if had_text and says_nothing(place, delta, role_told=choice.role_told):
+        if taken.emptied and says_nothing(place, delta, role_told=choice.role_told):
             return True, True
         choice.role_told = choice.role_told or "role" in delta
         return changed, False

@@ -35,15 +35,15 @@ def filter_answer(ruleset: Ruleset, body: bytes, *, model_shown: str | None = No
 
     A blocked choice loses its text from the match on and all its tool calls; other choices stay.
     """
-    answer, changed = wire.read(body)
+    answer, ragged = wire.read(body)
     strings = WholeStrings(ruleset)
-    changed |= redact_envelope(answer, strings, model_shown)
+    changed = ragged | redact_envelope(answer, strings, model_shown)
     if answer.get("usage") is not None:
         changed |= strings.redact_below(answer, "usage")
     choices: list[Choice] = []
     for position, place in enumerate(choices_of(answer)):
         choice = Choice(index_of(place, position), ruleset, strings)
-        changed |= _take_choice(choice, place, strings)
+        changed |= _take_choice(choice, place, strings, ragged=ragged)
         choices.append(choice)
     blocked = strings.blocked or any(choice.blocked for choice in choices)
     written = wire.write(answer)
@@ -59,10 +59,11 @@ def filter_answer(ruleset: Ruleset, body: bytes, *, model_shown: str | None = No
     )
 
 
-def _take_choice(choice: Choice, place: Json, strings: WholeStrings) -> bool:
+def _take_choice(choice: Choice, place: Json, strings: WholeStrings, *, ragged: bool) -> bool:
     changed = redact_choice_envelope(place, strings)
     message = text_fields(place, "message")
-    taken = choice.take(message, place, last=True)
+    # Halves of characters have to be joined or replaced, as in a stream.
+    taken = choice.take(message, place, last=True) if ragged else choice.take_whole(message, place)
     if place.get("delta") is not None:
         changed |= strings.redact_below(place, "delta")
     if place.get("logprobs") is not None and not _logprobs_may_pass(place["logprobs"], taken, strings):
