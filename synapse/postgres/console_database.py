@@ -14,6 +14,9 @@ from .connect import UNREACHABLE
 WAITING_MAX = 64
 ACQUIRE_TIMEOUT_S = 5.0
 
+# Shutting down, starting up and out of connections are as good as away.
+_AWAY = (*UNREACHABLE, asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError)
+
 PoolSource = Callable[[], "asyncpg.Pool[Any]"]
 
 
@@ -34,7 +37,7 @@ class ConsoleDatabase:
         try:
             async with self._turn, self._pool().acquire(timeout=ACQUIRE_TIMEOUT_S) as connection:
                 yield connection
-        except (*UNREACHABLE, asyncpg.QueryCanceledError, asyncpg.OperatorInterventionError) as error:
+        except _AWAY as error:
             raise DatabaseAway(type(error).__name__) from error
         finally:
             self._waiting -= 1

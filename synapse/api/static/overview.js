@@ -3,7 +3,15 @@
 import * as api from "./api.js";
 import { byId, fill, h } from "./dom.js";
 import { ago } from "./format.js";
-import { renderFigures, renderKeys, renderLoading, renderModels, renderRequests, renderTeams } from "./panels.js";
+import {
+  renderFigures,
+  renderKeys,
+  renderLoading,
+  renderModels,
+  renderRequests,
+  renderTeams,
+  renderUnknown,
+} from "./panels.js";
 
 const REFRESH_MS = 5_000;
 const RETRY_MS_MAX = 30_000;
@@ -128,11 +136,9 @@ export class Overview {
     const retry = h("button", { type: "button", class: "button small", onclick: () => this.#load() }, "Try again");
     const kept = this.#page ? " What you see below is the last that was known." : "";
     fill(problem, h("p", {}, `${error.message}${kept}`), retry);
-    if (!this.#page) for (const id of ["requests", "models", "teams", "keys"]) fill(byId(id), noData());
+    if (!this.#page) renderUnknown();
   }
 }
-
-const noData = () => h("div", { class: "empty" }, h("p", { class: "muted" }, "Could not be loaded."));
 
 function focusFilter(event, filter) {
   const typing = event.target instanceof HTMLElement && event.target.closest("input, textarea, select");

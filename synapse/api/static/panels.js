@@ -59,7 +59,7 @@ function commandBox(command) {
   return h("div", { class: "command" }, h("pre", { tabindex: "0" }, command), copy);
 }
 
-// --- Figures ---------------------------------------------------------------------------------------------------------
+// Figures
 
 function figure(label, value, note, tone) {
   return h(
@@ -81,12 +81,12 @@ export function renderFigures({ records }) {
     figure("Blocked", count(traffic.blocked), share(traffic.blocked, traffic.requests), traffic.blocked ? "bad" : null),
     figure("Redacted", count(traffic.redacted), share(traffic.redacted, traffic.requests)),
     figure("Latency", duration(traffic.latency_p50_us), "median"),
-    figure("Gateway overhead", duration(traffic.overhead_p50_us), "median, without the upstream"),
+    figure("Gateway overhead", duration(traffic.overhead_p50_us), "median"),
     figure("Active keys", count(records.keys_active), `of ${count(records.keys_total)}`),
   );
 }
 
-// --- Requests --------------------------------------------------------------------------------------------------------
+// Requests
 
 const REQUEST_HEAD = [
   ["Time"],
@@ -171,7 +171,7 @@ export function renderRequests(page, { filter, seen }) {
   }
 }
 
-// --- Models, teams, keys ---------------------------------------------------------------------------------------------
+// Models, teams, keys
 
 export function renderModels({ models, upstreams }) {
   const target = byId("models");
@@ -188,7 +188,8 @@ function modelItem(model, upstreams) {
   const targets = model.targets.map(({ upstream, model: name }) => {
     const found = upstreams.get(upstream);
     const label = name === model.name ? upstream : `${upstream} as ${name}`;
-    return h("div", { class: "target" }, h("span", { class: "sub", title: found?.base_url }, label), badge(known(ZONES, found?.zone)));
+    const where = h("span", { class: "sub", title: found?.base_url }, label);
+    return h("div", { class: "target" }, where, badge(known(ZONES, found?.zone)));
   });
   return h("li", {}, h("div", { class: "strong" }, model.name), targets);
 }
@@ -242,14 +243,23 @@ export function renderKeys({ records }) {
   fill(target, table(KEY_HEAD, keys.map(keyRow), "API keys, active ones first"));
 }
 
-// --- Loading ---------------------------------------------------------------------------------------------------------
+// Loading
 
 const bones = (lines) =>
   h("div", { class: "bones", "aria-hidden": "true" }, Array.from({ length: lines }, () => h("div", { class: "bone" })));
 
+const FIGURES = ["Requests", "Blocked", "Redacted", "Latency", "Gateway overhead", "Active keys"];
+const PANELS = { requests: 9, models: 3, teams: 2, keys: 4 };
+
 export function renderLoading() {
-  const labels = ["Requests", "Blocked", "Redacted", "Latency", "Gateway overhead", "Active keys"];
   const waiting = () => h("span", { class: "bone short" });
-  fill(byId("figures"), labels.map((label) => figure(label, waiting(), " ")));
-  for (const [id, lines] of [["requests", 9], ["models", 3], ["teams", 2], ["keys", 4]]) fill(byId(id), bones(lines));
+  fill(byId("figures"), FIGURES.map((label) => figure(label, waiting(), " ")));
+  for (const [id, lines] of Object.entries(PANELS)) fill(byId(id), bones(lines));
+}
+
+/** Nothing could be loaded; why is said above the panels. */
+export function renderUnknown() {
+  fill(byId("figures"), FIGURES.map((label) => figure(label, UNKNOWN, " ")));
+  const text = "Could not be loaded.";
+  for (const id of Object.keys(PANELS)) fill(byId(id), h("div", { class: "empty" }, h("p", { class: "muted" }, text)));
 }
