@@ -1,5 +1,6 @@
 """Options that several commands share, and how their values are read."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,6 +44,8 @@ def cap(text: str) -> tuple[str, float]:
     name, _, number = text.partition("=")
     try:
         value = float(number)
-        return name, int(value) if value.is_integer() else value
-    except (ValueError, OverflowError):
-        raise typer.BadParameter("give a parameter and the most it may be, such as max_tokens=1024") from None
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise typer.BadParameter("give a parameter and the most it may be, such as max_tokens=1024")
+    return name, int(value) if value.is_integer() else value
