@@ -15,7 +15,13 @@ WAITING_MAX = 64
 ACQUIRE_TIMEOUT_S = 5.0
 
 # Shutting down, starting up and out of connections are as good as away.
-_AWAY = (*UNREACHABLE, asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError)
+_AWAY = (
+    *UNREACHABLE,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    # What asyncpg may say of a connection that the server ended at this moment (MagicStack/asyncpg#1069).
+    asyncpg.InternalClientError,
+)
 
 PoolSource = Callable[[], "asyncpg.Pool[Any]"]
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import Any
 
 import asyncpg
@@ -268,6 +269,40 @@ async def test_a_database_that_went_away_is_said_to_be_away(accounts: PostgresAc
         await accounts.session(token, active=True)
     with pytest.raises(DatabaseAway):
         await sign_in(accounts)
+
+
+async def test_a_server_that_ends_connections_at_any_moment_is_away_at_worst(
+    runtime_pool: Pool, superuser_dsn: str
+) -> None:
+    """However the end of a connection meets a query, it is one error, and the next connection works."""
+    database = ConsoleDatabase(lambda: runtime_pool)
+    superuser = await asyncpg.connect(superuser_dsn)
+    done = False
+
+    async def query() -> None:
+        while not done:
+            with suppress(DatabaseAway):
+                async with database.connection() as connection:
+                    await connection.fetchval("select 1")
+                    await connection.fetchval("select 2")
+
+    tasks = [asyncio.create_task(query()) for _ in range(4)]
+    for _ in range(40):
+        await superuser.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+    done = True
+    await asyncio.gather(*tasks)
+    await superuser.close()
+
+    async def works_again() -> int:
+        while True:
+            with suppress(DatabaseAway):
+                async with database.connection() as connection:
+                    return int(await connection.fetchval("select 3"))
+
+    assert await asyncio.wait_for(works_again(), 10) == 3
 
 
 class TestPasswords:
