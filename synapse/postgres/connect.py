@@ -33,8 +33,8 @@ async def connect(dsn: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
 
 
 def unreachable(error: Exception) -> StartupError:
-    """The sentence for a DATABASE_URL that does not work."""
-    return StartupError(f"The database of DATABASE_URL cannot be used: {_reason(error)}")
+    """The sentence for a database that cannot be reached, or does not let us in."""
+    return StartupError(f"The database cannot be used: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:  # noqa: PLR0911  one line for each thing an operator can do

@@ -15,13 +15,11 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-import asyncpg
-
 from ..startup import StartupError
 from . import server_process
-from .server_home import SOCKET_PORT, SYSTEM_HOME, ServerHome, prepare_home
+from .connect import connect
+from .server_home import SOCKET_PORT, SYSTEM_HOME, ServerHome, prepare_home, wheel_version
 
-MAJOR_VERSION = "18"
 SUPERUSER = "postgres"
 OWNER = "synapse_owner"
 RUNTIME = "synapse_runtime"
@@ -196,9 +194,10 @@ def _check_data(home: ServerHome) -> None:
             f"{home.data} is not a PostgreSQL data directory, PG_VERSION is missing: restore it from a backup, "
             "or move it away to start with an empty database."
         ) from error
-    if version != MAJOR_VERSION:
+    major = wheel_version().partition(".")[0]
+    if version != major:
         raise StartupError(
-            f"{home.data} was written by PostgreSQL {version} and this is PostgreSQL {MAJOR_VERSION}: "
+            f"{home.data} was written by PostgreSQL {version} and this is PostgreSQL {major}: "
             "move the data with pg_dump and pg_restore, or install the earlier version of Synapse."
         )
 
@@ -263,15 +262,13 @@ def _last_failure(log: Path, offset: int) -> str:
 
 async def _prepare_cluster(dsn: str) -> None:
     """The roles and the database. Checked at each start, so that a crash half-way is made good."""
-    connection = await asyncpg.connect(dsn, timeout=10)
-    try:
+    async with connect(dsn) as connection:
         roles = {row[0] for row in await connection.fetch("SELECT rolname FROM pg_roles")}
-        if OWNER not in roles:
-            await connection.execute(f"CREATE ROLE {OWNER} LOGIN")
-        if RUNTIME not in roles:
-            await connection.execute(f"CREATE ROLE {RUNTIME} NOLOGIN")
-            await connection.execute(f"GRANT {RUNTIME} TO {OWNER} WITH INHERIT FALSE, SET TRUE")
+        async with connection.transaction():
+            if OWNER not in roles:
+                await connection.execute(f"CREATE ROLE {OWNER} LOGIN")
+            if RUNTIME not in roles:
+                await connection.execute(f"CREATE ROLE {RUNTIME} NOLOGIN")
+                await connection.execute(f"GRANT {RUNTIME} TO {OWNER} WITH INHERIT FALSE, SET TRUE")
         if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", DATABASE):
             await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
-    finally:
-        await connection.close()

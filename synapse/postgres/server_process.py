@@ -80,7 +80,7 @@ def spawn_postmaster(home: ServerHome) -> subprocess.Popen[bytes]:
     quoted = '"' + str(home.sockets).replace('"', '""') + '"'
     for name, value in {**SERVER_SETTINGS, "unix_socket_directories": quoted}.items():
         command += ["-c", f"{name}={value}"]
-    with _open_log(home.log) as log, _runnable(home.account):
+    with _runnable(home.account), _open_log(home.log) as log:
         return subprocess.Popen(  # noqa: S603  our own binary, no shell
             command,
             stdin=subprocess.DEVNULL,

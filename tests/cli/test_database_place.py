@@ -83,7 +83,7 @@ def test_an_unreachable_database_is_one_sentence(run: Command, command: tuple[st
     result = run(*command, DATABASE_URL="postgresql://user:hunter2@127.0.0.1:1/synapse")
 
     assert result.exit_code == 1
-    assert result.stderr.startswith("synapse: The database of DATABASE_URL cannot be used: ")
+    assert result.stderr.startswith("synapse: The database cannot be used: ")
     assert len(result.stderr.splitlines()) == 1
     assert "hunter2" not in result.output
 

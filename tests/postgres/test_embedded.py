@@ -165,6 +165,15 @@ def test_data_outlives_a_stop_and_a_second_stop_is_harmless(state_dir: Path) -> 
     server.stop()
 
 
+def test_a_server_ends_by_itself_when_its_owner_is_killed(state_dir: Path) -> None:
+    with owner(state_dir) as one:
+        _, pid = one.wait_until_ready()
+
+        one.process.kill()
+
+        wait_for(lambda: not is_alive(pid))
+
+
 def test_the_server_dies_with_its_owner_and_the_next_one_finds_the_data(state_dir: Path) -> None:
     with owner(state_dir) as one:
         _, pid = one.wait_until_ready()
