@@ -55,6 +55,7 @@ class Connection(asyncio.Protocol):
         self._parser = AnswerParser(limits)
         self._exchange: Exchange | None = None
         self._transport: asyncio.Transport
+        self._connected = False
         self._unsent: memoryview | None = None  # of a large body
         self._write_paused = False
         self._read_paused = False
@@ -79,12 +80,13 @@ class Connection(asyncio.Protocol):
             self._send_more()
 
     def abort(self) -> None:
-        """Close at once, without flushing; safe more than once."""
+        """Close at once, without flushing; safe more than once, and before there is a socket."""
         if self.closed:
             return
         self._mark_closed()
-        with contextlib.suppress(RuntimeError):  # the loop is closed already, which closed the socket too
-            self._transport.abort()
+        if self._connected:
+            with contextlib.suppress(RuntimeError):  # the loop is closed already, which closed the socket too
+                self._transport.abort()
 
     def shut(self) -> None:
         """Close because the gateway ends; an exchange in progress fails."""
@@ -109,8 +111,12 @@ class Connection(asyncio.Protocol):
     # What the transport calls.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none of asyncio's classes
+        # uvloop's transports are none of asyncio's classes.
+        self._transport = transport = cast("asyncio.Transport", transport)
+        self._connected = True
         self._owner.opened(self)
+        if self.closed:
+            transport.abort()
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange
@@ -196,7 +202,7 @@ class Connection(asyncio.Protocol):
         if not self._parser.reusable or not self._sent_whole():
             self.abort()
             return
-        if self._read_paused:
+        if self._read_paused:  # a TLS layer may have handed over the end out of what it held already
             self._read_paused = False
             self._transport.resume_reading()
         self.served += 1

@@ -62,13 +62,11 @@ class Pool:
                 return connection
 
     async def acquire_new(self, upstream: str) -> Connection:
-        """A connection that has carried nothing yet, unless all are in use: then the first that comes free."""
-        if self._idle and self._places_taken >= self._limits.connections_max:
-            self._idle[0].abort()
-        connection = await self._place(upstream)
-        if connection is None:
+        """A new connection where there is room for one: idle ones may have died together. Else as `acquire`."""
+        if self._places_taken < self._limits.connections_max:
+            self._places_taken += 1
             return await self._open(upstream)
-        return connection if not connection.closed else await self.acquire(upstream)
+        return await self.acquire(upstream)
 
     async def aclose(self) -> None:
         """Close every connection, and wait until their sockets are closed. Waiting requests are refused."""
@@ -198,13 +196,20 @@ class Pool:
         origin = self._origin
         if origin.scheme == "https" and self._tls is None:
             self._tls = await self._load_tls(upstream)
-        _, connection = await self.loop.create_connection(
-            lambda: Connection(self, self._limits, clock=self._clock, loop=self.loop),
-            origin.host,
-            origin.port,
-            ssl=self._tls,
-            server_hostname=None if self._tls is None else origin.host,
-        )
+        connection = Connection(self, self._limits, clock=self._clock, loop=self.loop)
+        try:
+            await self.loop.create_connection(
+                lambda: connection,
+                origin.host,
+                origin.port,
+                ssl=self._tls,
+                server_hostname=None if self._tls is None else origin.host,
+            )
+        except BaseException:
+            # Cancelled after connection_made, uvloop closes the socket without ever calling connection_lost.
+            connection.abort()
+            self.lost(connection)
+            raise
         return connection
 
     async def _load_tls(self, upstream: str) -> ssl.SSLContext | None:

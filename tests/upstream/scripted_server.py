@@ -79,6 +79,8 @@ class Call(asyncio.Protocol):
 
     def reset(self) -> None:
         """Close with a TCP reset."""
+        if self.gone.is_set():
+            return
         linger = struct.pack("ii", 1, 0)
         self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self.transport.abort()

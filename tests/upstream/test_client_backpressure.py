@@ -53,8 +53,8 @@ async def test_a_slow_reader_makes_the_upstream_wait(serve, new_client):
     exchange = only_connection(client)._exchange
     assert exchange is not None
     assert 128 << 10 < exchange.buffered_bytes < (128 << 10) + (300 << 10)
-    received = 0
-    largest = 0
+    received = largest = len(await response.chunk())
+    assert exchange.buffered_bytes == 0
     while piece := await response.chunk():
         received += len(piece)
         largest = max(largest, len(piece))
@@ -77,6 +77,23 @@ async def test_the_connection_can_be_used_again_after_backpressure(serve, new_cl
     following = await client.post(server.upstream(), "/x", headers=(), body=b"")
     assert await following.read(10) == b"next"
     assert len(server.calls) == 1
+
+
+async def test_an_answer_that_ends_while_reading_is_paused_leaves_a_usable_connection(serve, new_client):
+    async def script(call: Call) -> None:
+        await call.request()
+        await call.send(whole(b"first half, last half")[:-9])
+        await call.request()
+        await call.send(whole(b"next"))
+
+    server = await serve(script)
+    client = new_client(buffer_high_bytes=1)
+    response = await client.post(server.upstream(), "/x", headers=(), body=b"")
+    await until(lambda: only_connection(client)._read_paused)
+    only_connection(client).data_received(b"last half")
+    assert await response.read(100) == b"first half, last half"
+    following = await client.post(server.upstream(), "/x", headers=(), body=b"")
+    assert await asyncio.wait_for(following.read(10), 1) == b"next"
 
 
 async def test_the_idle_deadline_does_not_run_while_the_reader_is_the_slow_one(serve, new_client):

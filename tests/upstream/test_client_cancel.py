@@ -111,6 +111,23 @@ async def test_while_connecting(new_client, full_backlog):
         assert time.monotonic() - started < SEEN_WITHIN_S
 
 
+@pytest.mark.parametrize("turns", range(1, 12))
+async def test_in_the_moment_it_connects(serve, new_client, turns):
+    """Whatever turn of the loop the cancellation falls into, no socket stays behind."""
+    server = await serve(silent)
+    client = new_client()
+    task = asyncio.ensure_future(client.post(server.upstream(), "/x", headers=(), body=b"{}"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (pool,) = client._pools.values()
+    await until(lambda: not pool._sockets)
+    assert pool._places_taken == 0
+    await until(lambda: all(call.gone.is_set() for call in server.calls))
+
+
 async def test_while_shaking_hands(serve, new_client, ca):
     """A server that accepts and then says nothing, so that the TLS handshake hangs."""
     server = await serve(lambda call: call.until_gone())

@@ -119,6 +119,19 @@ async def test_one_more_than_the_queue_takes_is_refused_at_once(serve, new_clien
     await asyncio.gather(*requests)
 
 
+async def test_those_who_gave_up_do_not_count_as_waiting(serve, new_client):
+    gate = Gate()
+    server = await serve(gate)
+    client = new_client(connections_max=1, pool_waiters_max=1, pool_wait_s=0.02)
+    first = asyncio.ensure_future(post(client, server.upstream()))
+    await until(lambda: gate.arrived == 1)
+    for _ in range(3):
+        with pytest.raises(UpstreamTimeout, match="came free within"):
+            await post(client, server.upstream())
+    gate.release()
+    await first
+
+
 async def test_a_failed_connection_passes_its_place_on(serve, new_client):
     """Two wait behind a request that dies: the first of them gets its place and opens a connection of its own."""
 
