@@ -12,7 +12,7 @@ import blacksheep
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces, Loops
 
-from synapse.api import admin, console
+from synapse.api import admin
 from synapse.api.admin.answers import empty_response
 from synapse.api.admin.routing import AdminRoutes, Call
 from synapse.api.client_address import AddressResolver
@@ -54,7 +54,6 @@ def build() -> blacksheep.Application:
     routes = AdminRoutes(app, accounts=accounts, addresses=addresses, secure_cookies="auto")
     routes.add("GET", "/owners-only", owners_only, access=frozenset({"owner"}))
     admin.register(app, accounts=accounts, records=PostgresRecords(database), policy=FixedPolicy(), addresses=addresses)
-    console.register(app)
     return app
 
 
