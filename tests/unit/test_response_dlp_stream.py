@@ -7,6 +7,7 @@ import pytest
 from answer_support import DONE, HEAD, call, choice, chunk, delta, dump, event, payloads, reasons, run, texts
 from fakes_dlp import CARD, SIGN, FakeRuleset
 
+from synapse.dlp import Side
 from synapse.errors import UpstreamProtocolError
 from synapse.layers.answer.choice import CHANNELS_MAX, NAME_CHARS_MAX
 from synapse.layers.answer.envelope import CHOICES_MAX
@@ -570,3 +571,29 @@ def test_half_an_emoji_outside_the_text_is_replaced() -> None:
 
     assert payloads(out)[0]["id"] == "\ufffd"
     assert texts(out) == {(0, "content"): "😀!"}
+
+
+def test_a_delta_that_equals_what_was_held_before_it_does_not_count_as_unchanged() -> None:
+    # A redactor which is one character behind: the same character leaves, but it is the one before.
+    class Behind:
+        findings: list[Any] = []  # noqa: RUF012
+        blocked = False
+        held = ""
+
+        def feed(self, text: str) -> str:
+            out, self.held = self.held, text
+            return out
+
+        def finish(self) -> str:
+            return self.held
+
+    class Delayed(FakeRuleset):
+        def redactor(self, side: Side = Side.ANSWER) -> Any:
+            return Behind()
+
+    stream = StreamFilter(Delayed(), usage_wanted=False)
+    stream.feed(delta("4"))
+
+    out = stream.feed(delta("4", logprobs=logprobs("4")))
+
+    assert payloads(out)[0]["choices"][0] == choice({"content": "4"})
