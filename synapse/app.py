@@ -52,14 +52,15 @@ class Gateway(Application):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            path = scope["path"]
+            # As it was sent: "%2f" is not a slash here, and nothing is decoded twice.
+            path = scope["raw_path"]
             if path.startswith(PREFIX):
                 return await self._data_plane(scope, receive, send)
             if path in LIVE_PATHS:
                 return await self._health.live(send)
             if path in READY_PATHS:
                 return await self._health.ready(send)
-        await super().__call__(scope, receive, send)
+        await super().__call__(scope, receive, send)  # type: ignore[no-untyped-call]  # BlackSheep's is not typed
         return None
 
 

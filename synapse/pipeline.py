@@ -207,7 +207,10 @@ class Pipeline:
                     exchange.first_text()
                     await client.send(out)
         finally:
-            exchange.answered(answer, answer.delivered_text())
+            # What was still held back when the stream broke is not delivered, but what was found in it is counted.
+            delivered = answer.delivered_text()
+            answer.finish()
+            exchange.answered(answer, delivered)
         if answer.upstream_error is not None:
             entry.error_code = UpstreamError.code
             exchange.close("upstream_error", status=200)

@@ -65,6 +65,7 @@ class Server(MPServer):
             workers_kill_timeout=max(1, round(server.stop_timeout_s)),
             # Below warning it logs a line for each chunk to a client that has gone.
             log_level=LogLevels.warning,
+            log_dictconfig=logging_config(prepared.settings.log_level),
         )
         self._prepared = prepared
         self._on_ready = on_ready
@@ -77,12 +78,12 @@ class Server(MPServer):
             raise StartupError("The workers did not start; the lines above say why.")
 
     def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
-        super()._spawn_workers(spawn_target, target_loader)
+        super()._spawn_workers(spawn_target, target_loader)  # type: ignore[no-untyped-call]  # Granian's is not typed
         if self._becomes_ready():
             self._on_ready()
         elif not self.interrupt_signal:
             self._failed_to_start = True
-            self.signal_handler_interrupt()
+            self.signal_handler_interrupt()  # type: ignore[no-untyped-call]  # likewise
 
     def _becomes_ready(self) -> bool:
         deadline = time.monotonic() + READY_TIMEOUT_S
@@ -100,6 +101,18 @@ class Server(MPServer):
         super()._respawn_workers(workers, spawn_target, target_loader, delay)
         # Granian would end the server when one of these dies again soon.
         self.respawned_wrks.clear()
+
+
+def logging_config(level: str) -> dict[str, Any]:
+    """One line an event, on standard error: standard output is for what the command says."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "root": {"handlers": ["stderr"], "level": level.upper()},
+        "loggers": {"_granian": {"handlers": ["stderr"], "propagate": False}},
+    }
 
 
 def require_free_port(host: str, port: int) -> int:

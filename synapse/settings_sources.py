@@ -5,6 +5,7 @@ Nothing here knows a particular setting.
 
 import difflib
 import json
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from pydantic.fields import FieldInfo
 PREFIX = "SYNAPSE_"
 CONFIG_VARIABLE = "SYNAPSE_CONFIG"
 # What an unknown or misused name may have been meant for: then its value is not shown.
-SECRET_WORDS = ("secret", "password", "key", "token", "url")
+SECRET_WORDS = ("secret", "password", "key", "token")
 # Longer values are cut in messages; a line should stay readable.
 SHOWN_LENGTH_MAX = 120
 
@@ -274,12 +275,16 @@ def _is_secret_field(info: FieldInfo) -> bool:
     return info.annotation is SecretStr or "SecretStr" in str(info.annotation)
 
 
+_URL_CREDENTIALS = re.compile(r"//[^/@\s]*@")
+
+
 def _shown(value: object) -> str:
     if isinstance(value, Masked):
         return "***"
     if isinstance(value, dict | list) or (isinstance(value, str) and "{" in value):
         return "…"  # A whole table may hold a secret under a misspelt name.
-    shown = repr(value)
+    # A URL of any kind may hold credentials.
+    shown = _URL_CREDENTIALS.sub("//***@", repr(value))
     return shown if len(shown) <= SHOWN_LENGTH_MAX else f"{shown[:SHOWN_LENGTH_MAX]}…"
 
 

@@ -1,3 +1,3 @@
 """What every test directory shares."""
 
-pytest_plugins = ["fixtures_postgres"]
+pytest_plugins = ["fixtures_gateway", "fixtures_postgres"]

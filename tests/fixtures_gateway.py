@@ -4,10 +4,12 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -166,21 +168,24 @@ def running_gateway(
     environ: dict[str, str] | None = None,
     **sections: dict[str, object],
 ) -> Iterator[Gateway]:
-    """`synapse serve` on a free port, ready. `sections` go into its synapse.toml."""
+    """`synapse serve` on a free port, ready. `sections` go into its synapse.toml; its state stays in `directory`."""
     state_dir = directory / "state"
+    # PostgreSQL does not run as root: the account it runs as then has to reach its data.
+    directory.chmod(0o711)
     config = directory / "synapse.toml"
     config.write_text(config_text(demo_url, **sections))
     command = [sys.executable, "-m", "synapse", "serve", "--port", "0", "--config", str(config), *arguments]
-    log = (directory / "gateway.log").open("w")
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-        env={**os.environ, "SYNAPSE_STATE_DIR": str(state_dir), **(environ or {})},
-    )
+    # Files, not pipes: nobody reads on while the tests run, and a full pipe would stop the gateway.
+    with (directory / "gateway.out").open("w") as out, (directory / "gateway.log").open("w") as log:
+        process = subprocess.Popen(
+            command,
+            stdout=out,
+            stderr=log,
+            text=True,
+            env={**os.environ, "SYNAPSE_STATE_DIR": str(state_dir), **(environ or {})},
+        )
     try:
-        gateway = Gateway(process, state_dir, _ready_address(process, directory / "gateway.log"), demo_url)
+        gateway = Gateway(process, state_dir, _ready_address(process, directory), demo_url)
         if "DATABASE_URL" in (environ or {}):
             gateway.dsn = (environ or {})["DATABASE_URL"]
         else:
@@ -194,9 +199,6 @@ def running_gateway(
         if process.poll() is None:
             process.kill()
             process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
-        log.close()
 
 
 def _dsn(state_dir: Path) -> str:
@@ -206,16 +208,25 @@ def _dsn(state_dir: Path) -> str:
         return dsn
 
 
-def _ready_address(process: "subprocess.Popen[str]", log: Path) -> str:
-    assert process.stdout is not None
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        line = process.stdout.readline()
-        if " is ready on " in line:
-            return line.split(" is ready on ")[1].strip()
-        if not line and process.poll() is not None:
-            break
-    raise AssertionError(f"the gateway did not start: {log.read_text()}")
+def _ready_address(process: "subprocess.Popen[str]", directory: Path) -> str:
+    def address() -> str | None:
+        for line in (directory / "gateway.out").read_text().splitlines():
+            if " is ready on " in line:
+                return line.split(" is ready on ")[1].strip()
+        if process.poll() is not None:
+            raise AssertionError(f"the gateway did not start: {(directory / 'gateway.log').read_text()}")
+        return None
+
+    return str(wait_until(address, timeout_s=START_TIMEOUT_S, what="the gateway's readiness"))
+
+
+@pytest.fixture
+def open_dir() -> Iterator[Path]:
+    """A temporary directory that every account may pass through, unlike pytest's own."""
+    path = Path(tempfile.mkdtemp(prefix="synapse-test-"))
+    path.chmod(0o711)
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")
@@ -225,15 +236,17 @@ def demo_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory, demo_url: str) -> Iterator[Gateway]:
+def gateway(demo_url: str) -> Iterator[Gateway]:
     """Two workers with short deadlines, shared by all tests that leave it as they found it."""
-    directory = tmp_path_factory.mktemp("gateway")
-    with running_gateway(
-        directory,
-        demo_url,
-        server={"workers": 2, "body_timeout_s": 1.0, "body_bytes_max": 200_000},
-        upstream={"connect_timeout_s": 1.0, "first_byte_timeout_s": 1.5, "idle_timeout_s": 1.0},
-    ) as gateway:
+    with (
+        tempfile.TemporaryDirectory(prefix="synapse-test-") as directory,
+        running_gateway(
+            Path(directory),
+            demo_url,
+            server={"workers": 2, "body_timeout_s": 1.0, "body_bytes_max": 200_000},
+            upstream={"connect_timeout_s": 1.0, "first_byte_timeout_s": 1.5, "idle_timeout_s": 1.0},
+        ) as gateway,
+    ):
         gateway.synapse("teams", "create", "quality", "--contact", "quality@example.org")
         yield gateway
 

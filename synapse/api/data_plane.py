@@ -1,12 +1,15 @@
 """Routes of the data plane. They are matched exactly and before any framework's router: paths here are a contract."""
 
+import asyncio
+from urllib.parse import unquote_to_bytes
+
 from ..errors import GatewayError, InvalidRequest
 from ..pipeline import Pipeline
 from .asgi_client import AsgiClient, Receive, Scope, Send
 from .client_address import AddressResolver
 
-PREFIX = "/v1/"
-_MODEL_PREFIX = "/v1/models/"
+PREFIX = b"/v1/"
+_MODEL_PREFIX = b"/v1/models/"
 
 
 class DataPlane:
@@ -30,20 +33,24 @@ class DataPlane:
             body_timeout_s=self._body_timeout_s,
         )
         try:
-            await self._dispatch(scope["method"], scope["path"], client)
+            await self._dispatch(scope["method"], scope["raw_path"], client)
         except GatewayError as error:
             # Only a request that could not even be recorded ends here.
             await client.refuse(error, ())
+        except asyncio.CancelledError:
+            # It was cancelled because there is nobody left to answer; the server would log a traceback for each.
+            if not client.gone:
+                raise
 
-    async def _dispatch(self, method: str, path: str, client: AsgiClient) -> None:
+    async def _dispatch(self, method: str, path: bytes, client: AsgiClient) -> None:
         pipeline = self._pipeline
-        if path == "/v1/chat/completions":
+        if path == b"/v1/chat/completions":
             if method == "POST":
                 return await pipeline.chat_completions(client)
             return await pipeline.reject(client, _method_not_allowed("POST"))
-        if path == "/v1/models" or path.startswith(_MODEL_PREFIX):
+        if path == b"/v1/models" or path.startswith(_MODEL_PREFIX):
             if method == "GET":
-                return await pipeline.models(client, path[len(_MODEL_PREFIX) :] or None)
+                return await pipeline.models(client, _model_name(path))
             return await pipeline.reject(client, _method_not_allowed("GET"))
         return await pipeline.reject(
             client, InvalidRequest("There is no such endpoint here.", code="not_found", status=404)
@@ -52,3 +59,8 @@ class DataPlane:
 
 def _method_not_allowed(method: str) -> InvalidRequest:
     return InvalidRequest(f"This endpoint only answers {method}.", code="method_not_allowed", status=405)
+
+
+def _model_name(path: bytes) -> str | None:
+    """The model of /v1/models/{id}; its name may hold slashes, as it is or encoded."""
+    return unquote_to_bytes(path[len(_MODEL_PREFIX) :]).decode("utf-8", "replace") or None

@@ -6,8 +6,8 @@ import orjson
 
 from .asgi_client import Send
 
-LIVE_PATHS = frozenset(("/health/live", "/livez"))
-READY_PATHS = frozenset(("/health/ready", "/readyz"))
+LIVE_PATHS = frozenset((b"/health/live", b"/livez"))
+READY_PATHS = frozenset((b"/health/ready", b"/readyz"))
 
 # The name of a condition, and whether it holds.
 Check = tuple[str, Callable[[], bool]]

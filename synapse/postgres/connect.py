@@ -13,8 +13,16 @@ RUNTIME_ROLE = "synapse_runtime"
 SCHEMA = "synapse"
 CONNECT_TIMEOUT_S = 5.0
 
-# What can happen when a database is away, at connecting or later.
-UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, ssl.SSLError)
+# What can happen when a database is away, at connecting or later. asyncpg calls it an internal error of its own when
+# the server ends a connection just as a query begins (MagicStack/asyncpg issue 1069).
+UNREACHABLE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    ssl.SSLError,
+)
 
 
 @asynccontextmanager

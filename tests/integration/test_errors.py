@@ -74,7 +74,7 @@ async def test_missing_key(gateway: Gateway) -> None:
 
 async def test_disabled_key(gateway: Gateway, make_key: KeyMaker) -> None:
     key = make_key(models=("echo",))
-    gateway.synapse("keys", "disable", key[:12], "--yes")
+    gateway.synapse("keys", "disable", key[:12])
     with client_for(gateway, key) as client:
         for _ in range(100):  # until every worker knows
             error = refusal_or_none(client)

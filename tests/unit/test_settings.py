@@ -133,7 +133,7 @@ def test_five_mistakes_are_five_lines_with_source_key_value_and_remedy(tmp_path:
         ("[[upstreams]]\nname='a'\nbase_url='http://h'", "upstreams[0].zone: it is required; add it"),
         (
             "[[upstreams]]\nname='a'\nbase_url='h'\nzone='cloud'",
-            "upstreams[0].base_url = ***: it must look like https://host/v1",
+            "upstreams[0].base_url = 'h': it must look like https://host/v1",
         ),
         (
             "[[models]]\nname='m'\nupstream='b'",
