@@ -1,7 +1,7 @@
 """Rules made ready to match: the guarded expression that confirms, and the Hyperscan databases that find.
 
-Two databases for a set of patterns. `scan` tells which triggers end where in a text. `live` is run over the reversed
-end of a stream, and tells how far back a match could begin that may still be completed.
+Two kinds of databases. `scan` tells which triggers end where in a text. `live` is run over the reversed end of a
+stream, and tells how far back a match could begin that may still be completed.
 """
 
 import re
@@ -13,7 +13,7 @@ from typing import Any
 import hyperscan
 
 from .._dlp import collect, farthest
-from .prefixes import Node, PatternError, char_class, forward, parse, prefixes, render, width
+from .prefixes import Node, PatternError, alphabet, char_class, forward, parse, prefixes, render, width
 from .rules import Rule, RuleError
 from .triggers import trigger
 from .validators import VALIDATORS, Validator
@@ -23,14 +23,16 @@ EDGE = b"\n"
 
 _ANY = frozenset(range(256))
 
+# Beyond this width, the reversed beginnings of two cores in one database take seconds to compile.
+_WIDE = 512
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """How a match goes on after its core: over a class of characters, up to a closing expression."""
 
-    stop: re.Pattern[bytes]  # the first byte that is not in the class
-    until: re.Pattern[bytes] | None
-    until_width: int
+    end: re.Pattern[bytes]  # the closing expression, in the group `closing`, or the first byte that is not in the class
+    closing_width: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,14 @@ def _compile_run(rule: Rule) -> Run | None:
         return None
     if rule.right:
         raise PatternError("`right` is given with `run`; leave it out, the run takes what follows")
-    stop = re.compile(render(_ANY - char_class(rule.run)).encode("ascii"))
+    inside = char_class(rule.run)
+    stop = render(_ANY - inside)
     if not rule.until:
-        return Run(stop, None, 0)
-    until = parse(rule.until)
-    return Run(stop, re.compile(forward(until).encode("ascii")), width(until)[1])
+        return Run(re.compile(stop.encode("ascii")), 0)
+    closing = parse(rule.until)
+    if not alphabet(closing) <= inside:
+        raise PatternError("`until` contains characters that are not in `run`; add them there")
+    return Run(re.compile(f"(?P<closing>{forward(closing)})|{stop}".encode("ascii")), width(closing)[1])
 
 
 class Database:
@@ -119,9 +124,9 @@ class Database:
 
 
 class Detector:
-    """Some patterns of a ruleset, with the scan database of all of them and their own live database."""
+    """Some patterns of a ruleset, with the scan database of all of them and their own live databases."""
 
-    def __init__(self, patterns: Sequence[Pattern], *, scan: Database | None, live: Database | None) -> None:
+    def __init__(self, patterns: Sequence[Pattern], *, scan: Database | None, live: Sequence[Database]) -> None:
         self.patterns: Mapping[int, Pattern] = {pattern.index: pattern for pattern in patterns}
         self.narrowest = min((pattern.narrowest for pattern in patterns), default=0)
         self.widest = max((pattern.widest for pattern in patterns), default=0)
@@ -137,12 +142,18 @@ class Detector:
 
     def live_start(self, window: bytes) -> int:
         """The first place, after the left context of one byte, where a match may begin that is not yet whole."""
-        if self._live is None:
-            return len(window)
         best = [0]
         # The last byte of what the expression matches is the left context of a candidate.
-        self._live.scan(window[: -self.widest - 2 : -1], farthest, best)
+        tail = window[: -self.widest - 2 : -1]
+        for database in self._live:
+            database.scan(tail, farthest, best)
         return len(window) - best[0] + 1 if best[0] else len(window)
+
+
+def live_groups(patterns: Sequence[Pattern]) -> list[list[Pattern]]:
+    """Which patterns share a live database: the wide ones would make a common one slow to compile."""
+    narrow = [pattern for pattern in patterns if pattern.widest <= _WIDE]
+    return [*filter(None, [narrow]), *([pattern] for pattern in patterns if pattern.widest > _WIDE)]
 
 
 def scan_expressions(patterns: Iterable[Pattern]) -> dict[int, str]:

@@ -72,13 +72,13 @@ Node = Char | Seq | Alt | Rep
 
 def parse(core: str) -> Node:
     """The tree of a core. Raises PatternError on everything that Hyperscan, or streaming, could not keep exact."""
-    tree = _parse(core)
-    low, high = tree.getwidth()
+    node = _sequence(_parse(core))
+    low, high = width(node)
     if low == 0:
         raise PatternError("it matches the empty text; make at least one character obligatory")
     if high > WIDTH_MAX:
         raise PatternError(f"it matches up to {high} characters; bound its repeats to {WIDTH_MAX} in all, or use `run`")
-    return _sequence(tree)
+    return node
 
 
 def char_class(body: str) -> frozenset[int]:
@@ -106,6 +106,17 @@ def width(node: Node) -> tuple[int, int]:
         case Alt(items):
             widths = [width(item) for item in items]
             return min(w[0] for w in widths), max(w[1] for w in widths)
+
+
+def alphabet(node: Node) -> frozenset[int]:
+    """Every byte that a word may contain."""
+    match node:
+        case Char(allowed):
+            return allowed
+        case Rep(_, _, item):
+            return alphabet(item)
+        case Seq(items) | Alt(items):
+            return frozenset[int]().union(*map(alphabet, items))
 
 
 def forward(node: Node) -> str:

@@ -18,6 +18,7 @@ from .patterns import (
     Pattern,
     compile_patterns,
     live_expressions,
+    live_groups,
     scan_expressions,
 )
 from .redact import Redactor, finding, settled
@@ -47,7 +48,7 @@ class Ruleset:
         self.version = version_of(self.rules)
         self._databases = databases
         patterns = compile_patterns(self.rules)
-        self._scan = databases.get("scan", patterns, scan_expressions)
+        self._scan = databases.get("scan", patterns, scan_expressions) if patterns else None
         self._acting = {side: self._detector(_of(patterns, side, alert=False)) for side in Side}
         self._alerts = {side: self._detector(_of(patterns, side, alert=True)) for side in Side}
 
@@ -122,7 +123,8 @@ class Ruleset:
 
     def _detector(self, patterns: Sequence[Pattern]) -> Detector:
         # One scan database serves all: what rules of another kind add to a scan is less than a second database costs.
-        return Detector(patterns, scan=self._scan, live=self._databases.get("live", patterns, live_expressions))
+        live = [self._databases.get("live", group, live_expressions) for group in live_groups(patterns)]
+        return Detector(patterns, scan=self._scan, live=live)
 
     def _judge(self, text: str, window: bytes, offsets: list[int] | None, ends: Ends, side: Side) -> Scan:
         found = [
@@ -150,9 +152,7 @@ class _Databases:
 
     def get(
         self, kind: str, patterns: Sequence[Pattern], expressions: Callable[[Iterable[Pattern]], dict[int, str]]
-    ) -> Database | None:
-        if not patterns:
-            return None
+    ) -> Database:
         key = f"{kind}:{','.join(str(pattern.index) for pattern in patterns)}"
         if key not in self._loaded:
             blob = self._blobs.get(key)

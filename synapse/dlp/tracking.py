@@ -34,15 +34,16 @@ class OpenRun:
 
     def swallow(self, window: bytes, start: int) -> int | None:
         """Where the run ends in `window[start:]`, None when it goes on beyond."""
-        stop = self._run.stop.search(window, start)
-        limit = len(window) if stop is None else stop.start()
-        if self._run.until is not None:
-            seen = self._tail + window[start:limit]
-            closing = self._run.until.search(seen)
-            if closing is not None:
-                return start + closing.end() - len(self._tail)
-            self._tail = seen[1 - self._run.until_width :]
-        return None if stop is None else limit
+        shift = 0
+        if self._tail:
+            shift = start - len(self._tail)
+            window, start = self._tail + window[start:], 0
+        end = self._run.end.search(window, start)
+        if end is None:
+            # A closing expression may have begun: its last byte is still to come.
+            self._tail = window[max(start, len(window) - self._run.closing_width + 1) :]
+            return None
+        return shift + (end.end() if end.lastgroup else end.start())
 
 
 class Tracker:

@@ -1,0 +1,140 @@
+"""What redaction has to give, written as plainly as possible: `re` over the whole text, no Hyperscan, no stream.
+
+It shares with the engine only the rules, their validators and the folding of one code point.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from synapse.dlp import Finding, Rule, Side
+from synapse.dlp.matching import RETRIES
+from synapse.dlp.shadow import fold_code_point
+from synapse.dlp.validators import VALIDATORS
+
+STRENGTH = {"alert": 1, "redact": 2, "block": 3}
+DROPPED = 0xFF
+
+
+@dataclass(frozen=True)
+class Expression:
+    rule: Rule
+    guarded: re.Pattern[bytes]
+    run: re.Pattern[bytes] | None
+    until: re.Pattern[bytes] | None
+
+
+@dataclass
+class Span:
+    start: int
+    core_end: int
+    end: int
+    rule: Rule
+
+
+def expressions(rules: Sequence[Rule]) -> list[Expression]:
+    return [_expression(rule, core) for rule in rules for core in rule.core]
+
+
+def _expression(rule: Rule, core: str) -> Expression:
+    left = f"(?<![{rule.left}])" if rule.left else ""
+    right = f"(?![{rule.right}])" if rule.right else ""
+    return Expression(
+        rule,
+        re.compile(f"{left}(?:{core}){right}".encode()),
+        re.compile(f"[{rule.run}]*".encode()) if rule.run else None,
+        re.compile(rule.until.encode()) if rule.until else None,
+    )
+
+
+def fold(text: str) -> tuple[bytes, list[int]]:
+    folded = [(fold_code_point(ord(character)), index) for index, character in enumerate(text)]
+    kept = [(byte, index) for byte, index in folded if byte != DROPPED]
+    return bytes(byte for byte, _ in kept), [index for _, index in kept]
+
+
+def candidates(expression: Expression, shadow: bytes, at: int) -> list[tuple[int, int, bool]]:
+    """Leftmost guarded matches. After a rejected one the search goes on from its next character, RETRIES times."""
+    validator = VALIDATORS[expression.rule.validator] if expression.rule.validator else None
+    found: list[tuple[int, int, bool]] = []
+    chain_end = tries = 0
+    while match := expression.guarded.search(shadow, at):
+        start, end = match.span()
+        accepted = validator is None or validator(match.group())
+        found.append((start, end, accepted))
+        if accepted:
+            at = end
+            continue
+        if start >= chain_end:
+            chain_end = tries = 0
+        tries += 1
+        chain_end = max(chain_end, end)
+        at = start + 1 if tries <= RETRIES else chain_end
+    return found
+
+
+def run_end(expression: Expression, shadow: bytes, core_end: int) -> int:
+    if expression.run is None:
+        return core_end
+    stop = expression.run.match(shadow, core_end)
+    assert stop is not None
+    closing = expression.until.search(shadow, core_end, stop.end()) if expression.until else None
+    return closing.end() if closing else stop.end()
+
+
+def first_span(rules: Sequence[Expression], shadow: bytes, at: int, side: Side) -> Span | None:
+    """The first group of overlapping matches from `at`, with the runs of its members."""
+    accepted = sorted(
+        (start, -end, priority)
+        for priority, expression in enumerate(rules)
+        for start, end, good in candidates(expression, shadow, at)
+        if good
+    )
+    span: Span | None = None
+    members: list[tuple[Expression, int]] = []
+    for start, minus_end, priority in accepted:
+        expression, end = rules[priority], -minus_end
+        if span is None:
+            span = Span(start, end, end, expression.rule)
+        elif start >= span.core_end:
+            break
+        span.core_end = max(span.core_end, end)
+        if STRENGTH[expression.rule.action(side)] > STRENGTH[span.rule.action(side)]:
+            span.rule = expression.rule
+        members.append((expression, end))
+    if span is not None:
+        span.end = max(span.core_end, *(run_end(expression, shadow, end) for expression, end in members))
+    return span
+
+
+def spans(rules: Sequence[Expression], shadow: bytes, side: Side) -> list[Span]:
+    found, at = [], 0
+    while span := first_span(rules, shadow, at, side):
+        found.append(span)
+        at = span.end
+    return found
+
+
+def redact(rules: Sequence[Rule], text: str, side: Side = Side.ANSWER) -> tuple[str, list[Finding], bool]:
+    """What is delivered of the text, what is found, and whether it was blocked."""
+    shadow, offsets = fold(text)
+    every = expressions(rules)
+    acting = spans([e for e in every if e.rule.action(side) in {"redact", "block"}], shadow, side)
+    delivered, findings, at, blocked = "", [], 0, False
+    for span in acting:
+        rule = span.rule
+        blocked = rule.action(side) == "block"
+        start, end = offsets[span.start], offsets[(span.core_end if blocked else span.end) - 1] + 1
+        findings.append(Finding(rule.id, rule.category, rule.action(side), start, end))
+        delivered += text[at:start] + ("" if blocked else f"[REDACTED:{rule.id}]")
+        at = end
+        if blocked:
+            shadow = shadow[: span.start]
+            break
+    else:
+        delivered += text[at:]
+    for span in spans([e for e in every if e.rule.action(side) == "alert"], shadow, side):
+        start, end = offsets[span.start], offsets[span.end - 1] + 1
+        if not any(f.start < end and start < f.end for f in findings if f.action != "alert"):
+            findings.append(Finding(span.rule.id, span.rule.category, "alert", start, end))
+    return delivered, sorted(findings, key=lambda f: f.start), blocked

@@ -1,0 +1,97 @@
+# ruff: noqa: RUF001  # look-alikes are what is tested
+"""The shadow: compiled table against the plain function, the homomorphism, offsets."""
+
+import random
+import sys
+
+import pytest
+
+from synapse import _dlp
+from synapse.dlp import Ruleset, Side
+from synapse.dlp.shadow import Offsets, fold, fold_code_point, fold_page
+
+DROPPED = 0xFF
+
+
+def plain_fold(text: str) -> tuple[bytes, list[int] | None]:
+    folded = [fold_code_point(ord(character)) for character in text]
+    kept = [index for index, byte in enumerate(folded) if byte != DROPPED]
+    return bytes(folded[index] for index in kept), None if len(kept) == len(text) else kept
+
+
+def random_text(chance: random.Random, length: int) -> str:
+    blocks = ((0x20, 0x7F), (0x80, 0x24F), (0x300, 0x52F), (0x2000, 0x20FF), (0xD7F0, 0xE010), (0xFE00, 0x10FFF),
+              (0x1D400, 0x1D7FF), (0x1F100, 0x1F6FF), (0xE0000, 0xE01FF), (0, sys.maxunicode))  # fmt: skip
+    return "".join(chr(chance.randint(*chance.choice(blocks))) for _ in range(length))
+
+
+def test_the_compiled_extension_is_the_one_loaded() -> None:
+    assert _dlp.__file__.endswith(".so")
+
+
+def test_the_compiled_table_folds_as_the_plain_function_does() -> None:
+    """Lone surrogates and unassigned code points included."""
+    chance = random.Random(5)
+    for _ in range(300):
+        text = random_text(chance, chance.randint(0, 40))
+        # A whole page of ideographs is one letter: unassigned ones among them too.
+        expected, offsets = plain_fold(text)
+        shadow, found = fold(text)
+        assert found == offsets
+        assert len(shadow) == len(expected)
+        assert [a for a, b in zip(shadow, expected, strict=True) if a not in {b, 0xE1}] == []
+
+
+@pytest.mark.parametrize("page", [0x00, 0x01, 0x03, 0x04, 0x20, 0x30, 0xFE, 0xFF, 0x1D4, 0x1F1, 0xE00])
+def test_every_code_point_of_the_pages_that_matter_is_folded_alike(page: int) -> None:
+    assert fold_page(page) == bytes(fold_code_point(page << 8 | low) for low in range(256))
+
+
+def test_the_shadow_of_two_texts_is_the_two_shadows() -> None:
+    """The law that makes streams possible."""
+    chance = random.Random(6)
+    for _ in range(300):
+        x, y = random_text(chance, 12), random_text(chance, 12)
+        assert fold(x + y)[0] == fold(x)[0] + fold(y)[0]
+
+
+@pytest.mark.parametrize(
+    ("disguise", "plain"),
+    [
+        ("４１１１", "4111"),
+        ("𝟒𝟏", "41"),
+        ("٤١", "41"),
+        ("4\u200b1\u00ad1\ufe0f1", "4111"),
+        ("4\u0336 1\u0336", "4 1"),
+        ("јаnе＠еxаmрlе．соm", "jane@example.com"),  # Cyrillic and full-width
+        ("a‑b–c—d−e", "a-b-c-d-e"),  # five kinds of dashes
+        ("a\u00a0b\u2003c", "a b c"),
+        ("é", "e"),
+    ],
+)
+def test_a_disguise_is_folded_to_what_it_looks_like(disguise: str, plain: str) -> None:
+    assert fold(disguise)[0] == plain.encode()
+
+
+def test_offsets_of_pieces_are_offsets_of_the_whole() -> None:
+    chance = random.Random(7)
+    for _ in range(200):
+        pieces = [random_text(chance, chance.randint(0, 6)) for _ in range(8)]
+        text = "".join(pieces)
+        offsets = Offsets()
+        for piece in pieces:
+            shadow, found = fold(piece)
+            offsets.extend(len(piece), len(shadow), found)
+        shadow, whole = fold(text)
+        expected = list(range(len(text))) if whole is None else whole
+        assert [offsets.of(byte) for byte in range(len(shadow))] == expected
+        offsets.forget(len(shadow) // 2)
+        assert [offsets.of(byte) for byte in range(len(shadow) // 2, len(shadow))] == expected[len(shadow) // 2 :]
+
+
+def test_findings_are_places_in_the_text_as_it_came(ruleset: Ruleset) -> None:
+    """I8: invisible characters before and inside a match count, those after it stay."""
+    text = "\u200b\u200bpay ４１１１\u200b 1111 1111 1111\u00ad now \ud800"
+    scan = ruleset.scan(text, Side.PROMPT)
+    assert [(f.start, f.end) for f in scan.findings] == [(6, 26)]
+    assert scan.redacted == "\u200b\u200bpay [REDACTED:credit_card]\u00ad now \ud800"

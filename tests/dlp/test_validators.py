@@ -1,0 +1,101 @@
+"""Validators: the compiled ones against plain arithmetic, the others on the edges of their formats."""
+
+import random
+import zlib
+from collections.abc import Callable
+
+import pytest
+
+from synapse import _dlp
+from synapse.dlp.validators import VALIDATORS, key_checksum
+
+
+def plain_luhn(text: bytes) -> bool:
+    digits = [int(chr(byte)) for byte in text if chr(byte).isdigit()]
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return bool(digits) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+
+
+def plain_mod97(text: bytes) -> int:
+    return int("0" + "".join(str(int(chr(byte), 36)) for byte in text if chr(byte).isalnum())) % 97
+
+
+IMPLEMENTATIONS = [
+    pytest.param(_dlp.luhn, _dlp.mod97, id="compiled"),
+    pytest.param(plain_luhn, plain_mod97, id="plain"),
+]
+
+
+@pytest.mark.parametrize(("luhn", "_mod97"), IMPLEMENTATIONS)
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        (b"79927398713", True),
+        (b"79927398710", False),
+        (b"4111 1111-1111 1111", True),
+        (b"0", True),
+        (b"", False),
+        (b"no digits", False),
+        (b"9" * 100_000 + b"0", True),
+        (b"9" * 100_000 + b"1", False),
+    ],
+)
+def test_the_luhn_sum(luhn: Callable[[bytes], bool], _mod97: object, text: bytes, valid: bool) -> None:
+    assert luhn(text) is valid
+
+
+@pytest.mark.parametrize(("_luhn", "mod97"), IMPLEMENTATIONS)
+@pytest.mark.parametrize(
+    ("text", "remainder"),
+    [
+        (b"WEST12345698765432GB82", 1),
+        (b"west 1234 5698 7654 32 gb 82", 1),
+        (b"96", 96),
+        (b"97", 0),
+        (b"", 0),
+        (b"Z", 35),
+    ],
+)
+def test_the_remainder_by_97(_luhn: object, mod97: Callable[[bytes], int], text: bytes, remainder: int) -> None:
+    assert mod97(text) == remainder
+
+
+def test_compiled_and_plain_agree_on_random_texts() -> None:
+    chance = random.Random(3)
+    for _ in range(2_000):
+        text = bytes(chance.choice(b"0123456789 -ABCZaz") for _ in range(chance.randint(0, 40)))
+        assert (_dlp.luhn(text), _dlp.mod97(text)) == (plain_luhn(text), plain_mod97(text))
+
+
+def test_a_key_checksum_is_six_base62_digits_of_the_crc() -> None:
+    alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    for random_part in ("0" * 32, "z" * 32, "Aa0" * 10 + "xy"):
+        checksum = key_checksum(random_part)
+        value = 0
+        for digit in checksum:
+            value = value * 62 + alphabet.index(digit)
+        assert len(checksum) == 6
+        assert value == zlib.crc32(random_part.encode())
+        assert VALIDATORS["synapse_key"](f"syn_{random_part}{checksum}".encode())
+        assert not VALIDATORS["synapse_key"](f"syn_{random_part[::-1]}x{checksum[1:]}".encode())
+
+
+@pytest.mark.parametrize(
+    ("validator", "match", "valid"),
+    [
+        ("email", b"a" * 64 + b"@" + b"b" * 63 + b"." + b"c" * 63 + b"." + b"d" * 57 + b".com", True),
+        ("email", b"a" * 64 + b"@" + b"b" * 63 + b"." + b"c" * 63 + b"." + b"d" * 58 + b".com", False),
+        ("ipv4", b"0.0.0.0", True),
+        ("ipv4", b"00.0.0.0", False),
+        ("jwt", b"eyJhbGciOiJub25lIn0.eyJ9.", True),
+        ("jwt", b"eyJ" + b"A" * 400 + b".eyJ9.", False),
+        ("phone", b"+1234567", True),
+        ("phone", b"+4412345678901234", False),
+        ("us_ssn", b"899-99-9999", True),
+        ("us_ssn", b"900-01-0001", False),
+        ("varied", b"AKIA" + b"ABCDEF" + b"A" * 10, True),
+        ("varied", b"AKIA" + b"ABCDE" + b"A" * 11, False),
+    ],
+)
+def test_a_validator_at_the_edge_of_its_format(validator: str, match: bytes, valid: bool) -> None:
+    assert VALIDATORS[validator](match) is valid
