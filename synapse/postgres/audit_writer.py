@@ -71,7 +71,10 @@ class AuditWriter:
             if there == batch.base:
                 await self.append(connection, batch, now_us=now_us, open_since_us=open_since_us)
             elif there != batch.head:
-                raise LogDisagrees(f"the log ends at record {there.seq} of this writer, expected {batch.base.seq}")
+                raise LogDisagrees(
+                    f"the log ends at record {there.seq} of this writer, expected {batch.base.seq}: was the database "
+                    "restored or failed over? Find that out, then restart the worker"
+                )
         self.head = batch.head
 
     async def append(

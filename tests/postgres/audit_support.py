@@ -16,7 +16,7 @@ import orjson
 from synapse.model import AuditEntry, uuid7
 from synapse.postgres.audit_log import PostgresAuditLog
 from synapse.postgres.instants import epoch_us
-from synapse.postgres.pool import runtime_connection
+from synapse.postgres.pool import RUNTIME_SETTINGS, runtime_connection
 
 TEAM_ID = "0199a1b2-0000-7000-8000-000000000001"
 KEY_ID = "0199a1b2-0000-7000-8000-000000000002"
@@ -115,6 +115,26 @@ async def until(condition: Callable[[], Any], *, timeout_s: float = 20.0) -> Non
             if await value if asyncio.iscoroutine(value) else value:
                 return
             await asyncio.sleep(0.005)
+
+
+class LosesCommits(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that breaks at the commits it is told to, before or after Postgres has done them."""
+
+    plan: list[str] = []  # noqa: RUF012
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
+        fault = self.plan.pop(0) if query == "COMMIT;" and self.plan else "none"
+        if fault == "before":
+            self.terminate()
+        status: str = await super().execute(query, *args, timeout=timeout)
+        if fault == "after":
+            self.terminate()
+            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+        return status
+
+
+def losing_commits(dsn: str) -> Callable[[], Any]:
+    return partial(asyncpg.connect, dsn, server_settings=RUNTIME_SETTINGS, connection_class=LosesCommits)
 
 
 async def fetch(dsn: str, query: str, *values: Any) -> list[asyncpg.Record]:

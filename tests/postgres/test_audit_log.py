@@ -74,6 +74,18 @@ async def test_records_wait_for_company_and_not_longer_than_the_interval(postgre
         await until(lambda: log.shipper.shipped == 1)
 
 
+async def test_a_steady_stream_leaves_once_per_interval(postgres_dsn: str) -> None:
+    # One timer at a time: when each batch armed a second one, batches became smaller and smaller.
+    interval_s = 0.03
+    async with running(postgres_dsn, flush_interval_s=interval_s, flush_records=10**6) as log:
+        await until(lambda: log.shipper.keeps_house)
+        begin = asyncio.get_running_loop().time()
+        while (took_s := asyncio.get_running_loop().time() - begin) < 20 * interval_s:
+            record(log, entry())
+            await asyncio.sleep(0.001)
+        assert 1 < log.shipper.batches <= took_s / interval_s + 1
+
+
 async def test_many_records_leave_in_batches_of_the_greatest_size(postgres_dsn: str) -> None:
     async with running(postgres_dsn) as log:
         made = [record(log, entry()).request_id for _ in range(BATCH_RECORDS_MAX + 10)]

@@ -8,18 +8,15 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
-from audit_support import entry, execute, fetch, record, request_ids, running, until
+from audit_support import LosesCommits, entry, execute, fetch, losing_commits, record, request_ids, running, until
 
 from synapse.errors import AuditUnavailable
 from synapse.postgres import migrations
 from synapse.postgres.embedded import EmbeddedPostgres
-from synapse.postgres.pool import RUNTIME_SETTINGS
 
 KILL_OWN_BACKENDS = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -113,28 +110,11 @@ async def test_connections_that_are_terminated_again_and_again_lose_and_double_n
     assert await numbering_has_no_gaps(postgres_dsn, writers=1)
 
 
-class LosesCommits(asyncpg.Connection):  # type: ignore[misc]
-    """A connection that breaks at the commits it is told to, before or after Postgres has done them."""
-
-    plan: list[str] = []  # noqa: RUF012
-
-    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:
-        fault = self.plan.pop(0) if query == "COMMIT;" and self.plan else "none"
-        if fault == "before":
-            self.terminate()
-        status: str = await super().execute(query, *args, timeout=timeout)
-        if fault == "after":
-            self.terminate()
-            raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
-        return status
-
-
 @pytest.mark.parametrize("fault", ["before", "after"])
 async def test_a_batch_whose_commit_is_unknown_is_there_once(
     postgres_dsn: str, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect = partial(asyncpg.connect, postgres_dsn, server_settings=RUNTIME_SETTINGS, connection_class=LosesCommits)
-    async with running(postgres_dsn, connect=connect) as log:
+    async with running(postgres_dsn, connect=losing_commits(postgres_dsn)) as log:
         made = [record(log, entry(), intended=True).request_id]
         await until(lambda: log.waiting == 0)
         monkeypatch.setattr(LosesCommits, "plan", [fault, fault, "none", fault])

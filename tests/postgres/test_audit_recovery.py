@@ -7,10 +7,29 @@ import signal
 import sys
 import textwrap
 from pathlib import Path
+from uuid import UUID
 
-from audit_support import die, entry_of, execute, fetch, new_log, record, request_ids, running, until, whole_entry
+import pytest
+from audit_support import (
+    LosesCommits,
+    die,
+    entry_of,
+    execute,
+    fetch,
+    losing_commits,
+    new_log,
+    record,
+    request_ids,
+    running,
+    until,
+    whole_entry,
+)
 
-from synapse.postgres.audit_recovery import WRITER_LOST
+from synapse.postgres.audit_recovery import WRITER_LOST, LostWriters
+from synapse.postgres.audit_rows import RowEncoder
+from synapse.postgres.audit_writer import AuditWriter
+from synapse.postgres.named_queries import named_queries
+from synapse.postgres.pool import runtime_connection
 
 FAST = {"look_interval_s": 0.05, "flush_interval_s": 0.01}
 
@@ -72,6 +91,7 @@ async def test_workers_that_start_at_once_close_each_intent_once(postgres_dsn: s
     await until(all_closed)
     for log in logs:
         assert await log.stop(drain_s=10) == 0
+    assert [log.failures for log in logs] == [0, 0, 0, 0]
     assert sum(log.shipper.recovered for log in logs) == 15
     assert sorted(await request_ids(postgres_dsn)) == sorted(itertools.chain(*left_open))
 
@@ -93,6 +113,47 @@ async def test_a_writer_that_lives_keeps_its_intents(postgres_dsn: str) -> None:
     assert outcome == "completed"
 
 
+async def test_a_writer_has_time_to_come_back(postgres_dsn: str) -> None:
+    await a_writer_that_died(postgres_dsn)
+    ((lost_id, lock_key),) = await fetch(postgres_dsn, "SELECT writer_id, lock_key FROM synapse.audit_writers")
+    queries = named_queries("audit.sql")
+    watch, me = LostWriters(queries, RowEncoder()), AuditWriter(queries, now_us=0)
+    connection = await runtime_connection(postgres_dsn)
+
+    async def look(now_s: float) -> list[UUID]:
+        return [row["writer_id"] for row in await watch.look(connection, me, now_s=now_s, patience_s=5)]
+
+    assert await look(100) == []
+    assert await look(104.9) == []
+    returned = await runtime_connection(postgres_dsn)
+    await returned.execute("SELECT pg_advisory_lock($1)", lock_key)
+    assert await look(106) == []
+    await returned.execute("SELECT pg_advisory_unlock($1)", lock_key)
+    assert await look(107) == []
+    assert await look(112) == [lost_id]
+    await returned.close()
+    await connection.close()
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+async def test_closing_a_writer_over_a_connection_that_breaks_at_the_commit(
+    postgres_dsn: str, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left_open = await a_writer_that_died(postgres_dsn, open_requests=3)
+    # The first commit is that of the new connection, the second closes the writer.
+    monkeypatch.setattr(LosesCommits, "plan", ["none", fault])
+    async with running(postgres_dsn, connect=losing_commits(postgres_dsn), **FAST) as log:
+
+        async def closed() -> bool:
+            return await closed_writers(postgres_dsn) == 1 and log.failures_in_a_row == 0 < log.failures
+
+        await until(closed)
+        after = [record(log, whole_entry(), intended=True).request_id for _ in range(3)]
+        await until(lambda: log.waiting == 0)
+        assert log.failures == 1
+    assert sorted(await request_ids(postgres_dsn)) == sorted(left_open + after)
+
+
 async def test_a_stopped_writer_is_left_alone(postgres_dsn: str) -> None:
     async with running(postgres_dsn, **FAST) as log:
         record(log, whole_entry(), intended=True)
@@ -107,8 +168,6 @@ async def test_a_writer_that_was_taken_for_dead_goes_on_as_a_new_one(postgres_ds
     connections = asyncio.Semaphore(1)
 
     async def connect() -> object:
-        from synapse.postgres.pool import runtime_connection
-
         async with connections:
             return await runtime_connection(postgres_dsn)
 
