@@ -18,19 +18,27 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Any]
 Send = Callable[[Message], Awaitable[None]]
 
+# Most requests are answered sooner, and need not be watched: each wait for a message costs a hand-over between threads.
+# A client that leaves must be noticed within 100 ms.
+WATCH_AFTER_S = 0.02
+
 
 class AsgiClient:
     """Implements `interfaces.Client` for one HTTP request."""
 
     __slots__ = (
         "_body_bytes_max",
+        "_body_late",
+        "_body_read",
         "_body_timeout_s",
         "_ended",
+        "_looked",
         "_receive",
         "_scope",
         "_send",
         "_started",
         "_task",
+        "_timer",
         "gone",
         "ip",
     )
@@ -51,6 +59,8 @@ class AsgiClient:
         self._body_bytes_max = body_bytes_max
         self._body_timeout_s = body_timeout_s
         self._task = asyncio.current_task()
+        self._timer: asyncio.TimerHandle | None = None
+        self._body_read = self._body_late = self._looked = False
         self._started = self._ended = False
         self.gone = False
         self.ip = addresses.resolve(scope)
@@ -66,26 +76,27 @@ class AsgiClient:
         return found
 
     async def body(self) -> bytes:
-        self._check_body_headers()
-        loop = asyncio.get_running_loop()
-        late = _Late(self._task)
-        timer = loop.call_later(self._body_timeout_s, late)
+        length = self._checked_length()
+        # One timer for both deadlines, since almost always it is cancelled before it fires.
+        self._timer = asyncio.get_running_loop().call_later(WATCH_AFTER_S, self._look)
         try:
-            raw = await self._read()
+            raw = await self._read(length)
         except asyncio.CancelledError:
-            if not late.fired or self._task is None:
+            if not self._body_late or self._task is None:
                 raise
             self._task.uncancel()
             raise InvalidRequest(
                 f"The body did not arrive within {self._body_timeout_s:g} seconds.", code="request_timeout", status=408
             ) from None
-        finally:
-            timer.cancel()
-        self._watch()
+        self._body_read = True
+        if self._looked:
+            self._timer.cancel()
+            self._watch()
         return raw
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        self._started = self._ended = True
+        self._started = True
+        self._end()
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
@@ -98,7 +109,7 @@ class AsgiClient:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": True})
 
     async def end(self, last: bytes) -> None:
-        self._ended = True
+        self._end()
         await self._send({"type": "http.response.body", "body": last, "more_body": False})
 
     async def refuse(self, error: GatewayError, headers: Headers) -> None:
@@ -110,19 +121,29 @@ class AsgiClient:
             return
         await self.answer(error.status, error_headers(error, headers), error_json(error))
 
-    def _check_body_headers(self) -> None:
+    def _end(self) -> None:
+        self._ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _checked_length(self) -> int | None:
+        """What the headers say of the body. Raises InvalidRequest for what they say is not acceptable."""
         encoding = self.header(b"content-encoding")
         if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):
             raise InvalidRequest(
                 "Compressed bodies are not accepted. Send the JSON as it is.", code="unsupported_encoding", status=415
             )
-        length = self.header(b"content-length")
-        if length is not None and length.isdigit() and int(length) > self._body_bytes_max:
+        text = self.header(b"content-length")
+        length = int(text) if text is not None and text.isdigit() else None
+        if length is not None and length > self._body_bytes_max:
             raise self._too_large()
+        return length
 
-    async def _read(self) -> bytes:
+    async def _read(self, length: int | None) -> bytes:
         message = await self._receive()
         body: bytes = message.get("body", b"")
+        if len(body) == length:
+            return body  # without waiting for the message that there is no more
         chunks = [body]
         size = len(body)
         while message.get("more_body"):
@@ -144,6 +165,20 @@ class AsgiClient:
             f"The body is larger than {self._body_bytes_max} bytes.", code="request_too_large", status=413
         )
 
+    def _look(self) -> None:
+        """The request takes longer than most: watch whether the client stays, or give its body the deadline."""
+        self._looked = True
+        if self._body_read:
+            self._watch()
+        else:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(max(0.0, self._body_timeout_s - WATCH_AFTER_S), self._give_up_body)
+
+    def _give_up_body(self) -> None:
+        self._body_late = True
+        if self._task is not None:
+            self._task.cancel()
+
     def _watch(self) -> None:
         """Cancel the handler when the client goes away, at any time until its answer has ended."""
         self._receive().add_done_callback(self._received)
@@ -151,21 +186,9 @@ class AsgiClient:
     def _received(self, future: Any) -> None:
         if self._ended or future.cancelled():
             return
+        if future.result()["type"] == "http.request":
+            self._watch()  # the end of a body that was whole already
+            return
         self.gone = True
-        if self._task is not None:
-            self._task.cancel()
-
-
-class _Late:
-    """Cancels a task once, and remembers that it did."""
-
-    __slots__ = ("_task", "fired")
-
-    def __init__(self, task: "asyncio.Task[Any] | None") -> None:
-        self._task = task
-        self.fired = False
-
-    def __call__(self) -> None:
-        self.fired = True
         if self._task is not None:
             self._task.cancel()
