@@ -16,7 +16,7 @@ _PARTS_MAX = 16
 # A slice this improbable is rare enough.
 _BITS_ENOUGH = 32.0
 # What a part must add to be worth its cost.
-_BITS_PER_PART = 2.0
+_BITS_PER_PART = 0.25
 
 
 def trigger(core: Node) -> Node:
@@ -82,4 +82,6 @@ def _frequency(byte: int) -> float:
         return 0.17
     if "a" <= character <= "z":
         return 0.03
-    return 0.008 if character in "\n-.,0123456789" else 0.002
+    if character.isdigit():
+        return 0.02  # rarer than that, but where one is, others follow
+    return 0.008 if character in "\n-.," else 0.002

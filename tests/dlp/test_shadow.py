@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001  # look-alikes are what is tested
 """The shadow: compiled table against the plain function, the homomorphism, offsets."""
 
 import random
