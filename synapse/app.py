@@ -1,5 +1,6 @@
 """Wires one worker: the only place that knows every piece."""
 
+import asyncio
 import functools
 from dataclasses import dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import asyncpg
 from blacksheep import Application
 
+from .affinity import keep_together
 from .api import admin
 from .api.asgi_client import Receive, Scope, Send
 from .api.client_address import AddressResolver
@@ -108,14 +110,20 @@ def build_app(prepared: Prepared) -> Gateway:
         addresses=addresses,
     )
 
+    tasks: list[asyncio.Task[None]] = []
+
     @app.on_start
     async def start(_: Application) -> None:
+        tasks.append(asyncio.create_task(keep_together(), name="affinity"))
         pools.append(await runtime_pool(prepared.dsn, size_max=settings.database.connections_max))
         await policy.start()
         await audit.start()
 
     @app.on_stop
     async def stop(_: Application) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await http_client.aclose()
         await audit.stop(AUDIT_DRAIN_S)
         await policy.stop()

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from . import __version__
 from .app import Prepared
-from .dlp import default_ruleset
 from .limits import SegmentError, SharedLimiter
 from .postgres.embedded import EmbeddedPostgres
 from .postgres.migrations import upgrade
 from .postgres.users import OWNER_LOGIN, ensure_first_owner
+from .ruleset_cache import compiled_default_ruleset
 from .serve_demo import DEMO_MODELS, DemoAccess, demo_access
 from .server import Server, require_free_port
 from .settings import ProvisionedModel, ProvisionedUpstream, Settings
@@ -38,14 +38,15 @@ def serve(settings: Settings, *, demo: bool, say: Say) -> None:
     settings = settings.model_copy(update={"server": server.model_copy(update={"port": port})})
     _prepare_state_dir(settings.state_dir)
     with ExitStack() as running:
-        dsn = _database(settings, running)
-        asyncio.run(upgrade(dsn))
-        first_password = asyncio.run(ensure_first_owner(dsn, _admin_password(settings)))
-        access: DemoAccess | None = None
-        if demo:
-            settings = _with_demo_models(settings, _start_demo(running))
-            access = asyncio.run(demo_access(dsn, settings.state_dir))
-        prepared = Prepared(settings=settings, dsn=dsn, ruleset=default_ruleset().dumps())
+        with compiled_default_ruleset(settings.state_dir) as ruleset:
+            dsn = _database(settings, running)
+            asyncio.run(upgrade(dsn))
+            first_password = asyncio.run(ensure_first_owner(dsn, _admin_password(settings)))
+            access: DemoAccess | None = None
+            if demo:
+                settings = _with_demo_models(settings, _start_demo(running))
+                access = asyncio.run(demo_access(dsn, settings.state_dir))
+            prepared = Prepared(settings=settings, dsn=dsn, ruleset=ruleset())
         Server(prepared, on_ready=lambda: say(_greeting(settings, first_password, access))).run()
 
 

@@ -39,6 +39,7 @@ CRASH_LOOP_PAUSE_S = 1.0
 READY_TIMEOUT_S = 30.0
 # Granian's threads hand the GIL over for every request; the default of 5 ms is a thousand times too long for that.
 SWITCH_INTERVAL_S = 0.0005
+GC_YOUNG_MAX = 20_000
 
 
 class Server(MPServer):
@@ -139,9 +140,11 @@ def _load_worker(prepared: Prepared, parent: int) -> Any:
     die_with_parent(parent, signal.SIGTERM)
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     app = build_app(prepared)
-    # What is built now lives as long as the worker: no collection needs to look at it again.
+    # What is built now lives as long as the worker: no collection needs to look at it again. A request makes few
+    # cycles but hundreds of objects, so the young generation may grow larger than the default before it is looked at.
     gc.collect()
     gc.freeze()
+    gc.set_threshold(GC_YOUNG_MAX, 20, 50)
     return app
 
 
