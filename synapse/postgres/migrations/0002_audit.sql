@@ -106,9 +106,10 @@ CREATE TABLE synapse.audit_log (
 CREATE INDEX audit_log_started ON synapse.audit_log (started_at);
 CREATE INDEX audit_log_key ON synapse.audit_log (key_id, started_at);
 CREATE INDEX audit_log_writer ON synapse.audit_log (writer_id, seq);
--- "Was this text ever sent, or ever answered?"
-CREATE INDEX audit_log_prompt ON synapse.audit_log USING HASH (prompt_sha256);
-CREATE INDEX audit_log_response ON synapse.audit_log USING HASH (response_sha256);
+-- "Was this text ever sent, or ever answered?" B-trees: the pages of a hash index that hold one value are a list which every
+-- insert walks, and templates and canned answers make one value common.
+CREATE INDEX audit_log_prompt ON synapse.audit_log (prompt_sha256);
+CREATE INDEX audit_log_response ON synapse.audit_log (response_sha256);
 
 CREATE FUNCTION synapse.refuse_audit_change() RETURNS trigger
     LANGUAGE plpgsql
