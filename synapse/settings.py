@@ -73,7 +73,12 @@ class ServerSettings(Section):
         default=10.0, description="Time for a request body to arrive whole; later it is refused with 408."
     )
     messages_max: Count = Field(default=4096, description="Most messages in one request.")
-    json_depth_max: int = Field(default=64, ge=8, le=512, description="Deepest nesting of a request body.")
+    json_depth_max: int = Field(
+        default=64,
+        ge=8,
+        le=200,  # orjson writes 254 levels
+        description="Deepest nesting of a request body.",
+    )
     stop_timeout_s: Seconds = Field(
         default=30.0,
         description="Time that open requests have to finish when the gateway stops or a worker is replaced.",
@@ -124,13 +129,14 @@ class UpstreamClientSettings(Section):
 
 
 class AdminSettings(Section):
-    """The administration console. Without values, each installation makes its own at random."""
+    """The administration console. Without a password the first start makes one at random and shows it once."""
 
     password: Annotated[SecretStr, Field(min_length=1)] | None = Field(
         default=None, description="First password of the administrator."
     )
     jwt_secret: Annotated[SecretStr, Field(min_length=1)] | None = Field(
-        default=None, description="Key that console sessions are signed with."
+        default=None,
+        description="Accepted because deployments set it; nothing is signed with it, since sessions are opaque tokens.",
     )
 
 

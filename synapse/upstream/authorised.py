@@ -5,11 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from .. import __version__
 from ..errors import UpstreamConnectError
 from ..interfaces import Headers, UpstreamClient, UpstreamResponse
 from ..policy import Upstream
 
-_JSON: Headers = ((b"content-type", b"application/json"), (b"accept", b"application/json, text/event-stream"))
+_EVERY: Headers = (
+    (b"content-type", b"application/json"),
+    (b"accept", b"application/json, text/event-stream"),
+    (b"user-agent", f"synapse/{__version__}".encode()),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,7 @@ class AuthorisedClient:
         return cls(client, os.environ)
 
     async def post(self, upstream: Upstream, path: str, *, headers: Headers, body: bytes) -> UpstreamResponse:
-        sent = [*_JSON, *headers]
+        sent = [*_EVERY, *headers]
         if upstream.api_key_ref is not None:
             sent.append((b"authorization", b"Bearer " + self._secret(upstream).encode()))
         return await self.client.post(upstream, path, headers=sent, body=body)
