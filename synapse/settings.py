@@ -118,7 +118,9 @@ class UpstreamClientSettings(Section):
     """Connections to providers. Limits count per worker and upstream."""
 
     connections_max: Count = Field(default=256, description="Most open connections.")
-    keep_alive_s: Seconds = Field(default=30.0, description="How long an unused connection is kept.")
+    keep_alive_s: Seconds = Field(
+        default=4.0, description="How long an unused connection is kept; uvicorn and Node close theirs after 5 s."
+    )
     connect_timeout_s: Seconds = Field(default=5.0, description="Time to connect, TLS included.")
     first_byte_timeout_s: Seconds = Field(default=120.0, description="Time from the request to the head of the answer.")
     idle_timeout_s: Seconds = Field(default=60.0, description="Longest silence within an answer.")

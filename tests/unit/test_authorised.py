@@ -8,7 +8,7 @@ from synapse.policy import Upstream
 from synapse.upstream.authorised import AuthorisedClient
 
 
-class Recorded(Exception):  # noqa: N818  it carries what was sent
+class Recorded(Exception):
     pass
 
 

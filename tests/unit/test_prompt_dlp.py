@@ -1,0 +1,170 @@
+"""Layer two: whatever string would reach the model is found, wherever it stands, and what stays is valid."""
+
+import json
+from typing import Any
+
+import pytest
+
+from synapse.chat import Json
+from synapse.dlp import Ruleset, default_ruleset
+from synapse.errors import InvalidRequest
+from synapse.layers.prompt_dlp import PromptVerdict, inspect
+
+CARD = "4111 1111 1111 1111"
+DIGITS = CARD.replace(" ", "")
+# Made at run time, so that no scanner takes this file for a leak.
+AWS = "AKIA" + "QWERTYUIOPASDFGH"
+REDACTED = "[REDACTED:credit_card]"
+
+
+@pytest.fixture(scope="module")
+def ruleset() -> Ruleset:
+    return default_ruleset()
+
+
+def body_with(**fields: Any) -> Json:
+    return {"model": "m", "messages": [{"role": "user", "content": "hello"}], **fields}
+
+
+def user(content: object) -> Json:
+    return {"role": "user", "content": content}
+
+
+def look(body: Json, ruleset: Ruleset, *, history: str = "redact", depth: int = 64) -> PromptVerdict:
+    return inspect(body, ruleset, history=history, json_depth_max=depth)  # type: ignore[arg-type]
+
+
+def test_a_clean_request_is_left_alone(ruleset: Ruleset) -> None:
+    body = body_with(tools=[{"type": "function", "function": {"name": "f"}}], user="u-1", seed=7)
+    before = json.dumps(body)
+    assert look(body, ruleset).action == "none"
+    assert json.dumps(body) == before
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"messages": [user(CARD)]}, "messages[0].content"),
+        ({"messages": [user([{"type": "text", "text": CARD}])]}, "messages[0].content[0].text"),
+        ({"messages": [user("x"), {"role": "tool", "tool_call_id": "1", "content": CARD}]}, "messages[1].content"),
+        ({"messages": [{"role": "assistant", "content": CARD}, user("x")]}, "messages[0].content"),
+        ({"messages": [{"role": "user", "content": "x", "name": CARD}]}, "messages[0].name"),
+        ({"messages": [user([{"type": "image_url", "image_url": {"url": f"https://x/{CARD}"}}])]},
+         "messages[0].content[0].image_url.url"),
+        ({"tools": [{"type": "function", "function": {"name": "f", "description": CARD}}]},
+         "tools[0].function.description"),
+        ({"tools": [{"function": {"parameters": {"properties": {"a": {"enum": [CARD]}}}}}]},
+         "tools[0].function.parameters.properties.*.enum[0]"),
+        ({"user": CARD}, "user"),
+        ({"metadata": {"note": CARD}}, "metadata.*"),
+        ({"metadata": {"role": CARD}}, "metadata.role"),
+        ({"stop": [CARD]}, "stop[0]"),
+        ({"prediction": {"type": "content", "content": CARD}}, "prediction.content"),
+        ({"x_unknown": {"deep": [{"er": CARD}]}}, "*.*[0].*"),
+    ],
+)  # fmt: skip
+def test_a_match_is_redacted_wherever_it_stands(ruleset: Ruleset, fields: Json, path: str) -> None:
+    body = body_with(**fields)
+    verdict = look(body, ruleset)
+    assert verdict.findings == ({"rule": "credit_card", "action": "redact", "path": path, "count": 1},)
+    assert (verdict.action, verdict.counts, verdict.redacted) == ("redact", {"credit_card": 1}, 1)
+    assert CARD not in json.dumps(body)
+    assert REDACTED in json.dumps(body)
+
+
+@pytest.mark.parametrize("number", [int(DIGITS), float(DIGITS)])
+def test_a_number_is_text_to_a_model(ruleset: Ruleset, number: float) -> None:
+    body = body_with(metadata={"a": number})
+    assert look(body, ruleset).action == "redact"
+    assert DIGITS not in json.dumps(body)
+
+
+def test_the_name_of_a_field_is_text_too_and_nothing_under_it_is_lost(ruleset: Ruleset) -> None:
+    body = body_with(metadata={DIGITS: {"deep": CARD}, REDACTED: "taken"})
+    verdict = look(body, ruleset)
+    assert verdict.counts == {"credit_card": 2}
+    assert body["metadata"] == {REDACTED: "taken", REDACTED + "_": {"deep": REDACTED}}
+    assert DIGITS not in json.dumps(verdict.findings)
+
+
+def test_the_media_of_a_message_is_not_text(ruleset: Ruleset) -> None:
+    image = f"data:image/png;base64,{DIGITS}"
+    body = body_with(messages=[user([{"type": "image_url", "image_url": {"url": image}}])])
+    assert look(body, ruleset).action == "none"
+
+
+def arguments(text: str) -> Json:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": text}}
+    return body_with(messages=[user("x"), {"role": "assistant", "content": None, "tool_calls": [call]}, user("y")])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"card": CARD}),
+        json.dumps({"card": int(DIGITS)}),
+        json.dumps({CARD: 1}),
+        '{"card": "' + "".join(f"\\u{ord(c):04x}" for c in DIGITS) + '"}',
+        f'{{"card": "{DIGITS}", "card": "x"}}',
+    ],
+    ids=["string", "number", "key", "escaped", "duplicate key"],
+)
+def test_tool_arguments_hide_nothing_and_stay_json(ruleset: Ruleset, text: str) -> None:
+    body = arguments(text)
+    assert look(body, ruleset).counts == {"credit_card": 1}
+    left = body["messages"][1]["tool_calls"][0]["function"]["arguments"]
+    assert DIGITS not in left
+    assert DIGITS not in json.dumps(json.loads(left))
+
+
+def test_arguments_that_are_not_json_are_redacted_as_text(ruleset: Ruleset) -> None:
+    body = arguments(f'{{"card": "{CARD}')
+    assert look(body, ruleset).action == "redact"
+    assert CARD not in json.dumps(body)
+
+
+def test_a_block_rule_blocks_the_current_turn(ruleset: Ruleset) -> None:
+    assert look(body_with(messages=[user(f"use {AWS}")]), ruleset).action == "block"
+
+
+@pytest.mark.parametrize(
+    ("messages", "action"),
+    [
+        ([user(AWS), {"role": "assistant", "content": "ok"}, user("x")], "redact"),
+        ([user("x"), {"role": "assistant", "content": AWS}, user("x")], "redact"),
+        ([user("x"), {"role": "assistant", "content": "ok"}, user(AWS)], "block"),
+        ([user("x"), {"role": "assistant", "content": "ok"}, {"role": "tool", "content": AWS}], "block"),
+        ([user("x"), {"role": "assistant", "content": AWS}], "block"),
+    ],
+    ids=["earlier prompt", "earlier answer", "last prompt", "tool result", "prefilled answer"],
+)
+def test_a_block_rule_redacts_in_an_earlier_turn(ruleset: Ruleset, messages: list[Json], action: str) -> None:
+    body = body_with(messages=messages)
+    assert look(body, ruleset).action == action
+    assert AWS not in json.dumps(body)
+
+
+def test_a_binding_can_have_earlier_turns_block_too(ruleset: Ruleset) -> None:
+    messages = [user(AWS), {"role": "assistant", "content": "ok"}, user("x")]
+    assert look(body_with(messages=messages), ruleset, history="block").action == "block"
+
+
+def test_an_alert_changes_nothing(ruleset: Ruleset) -> None:
+    body = body_with(messages=[user("the host is 8.8.8.8 today")])
+    verdict = look(body, ruleset)
+    assert (verdict.action, verdict.counts, verdict.redacted) == ("alert", {"ipv4": 1}, 0)
+    assert body["messages"][0]["content"] == "the host is 8.8.8.8 today"
+
+
+def nested(levels: int) -> Json:
+    value: object = "x"
+    for _ in range(levels):
+        value = [value]
+    return body_with(metadata=value)
+
+
+def test_depth_has_a_limit(ruleset: Ruleset) -> None:
+    assert look(nested(6), ruleset, depth=8).action == "none"
+    with pytest.raises(InvalidRequest) as caught:
+        look(nested(9), ruleset, depth=8)
+    assert caught.value.code == "invalid_json"
