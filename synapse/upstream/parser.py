@@ -133,10 +133,11 @@ class AnswerParser:
         version = parser.get_http_version()
         if version not in {"1.1", "1.0"}:
             self._refuse("it does not speak HTTP/1.1 or HTTP/1.0")
-        self.status = status = parser.get_status_code()
+        status = parser.get_status_code()
         if not 200 <= status < 600:
             self._on_informational(status)
             return
+        self.status = status
         bodiless = self._bodiless or status in {204, 304}
         if self._framing:
             self._check_framing(version)

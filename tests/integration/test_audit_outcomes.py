@@ -114,7 +114,7 @@ async def test_when_the_log_is_full_requests_are_refused_before_any_upstream_cal
     open_dir: Path, demo_url: str
 ) -> None:
     with running_gateway(
-        open_dir, demo_url, server={"workers": 1}, audit={"queue_records_max": 8, "flush_interval_s": 0.01}
+        open_dir, demo_url, server={"workers": 1}, audit={"queue_records_max": 40, "flush_interval_s": 0.01}
     ) as gateway:
         gateway.synapse("teams", "create", "quality", "--contact", "quality@example.org")
         key = KeyMaker(gateway)(models=("echo",))
@@ -128,7 +128,7 @@ async def test_when_the_log_is_full_requests_are_refused_before_any_upstream_cal
             await blocker.execute("LOCK TABLE synapse.audit_log, synapse.audit_intents IN EXCLUSIVE MODE")
             marker = "while the log is full"
             statuses = []
-            for _ in range(12):
+            for _ in range(30):
                 body = {"model": "echo", "messages": [{"role": "user", "content": marker}]}
                 status, _, raw = gateway.post(body, key=key)
                 statuses.append(status)

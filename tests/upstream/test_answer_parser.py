@@ -1,7 +1,7 @@
 """The parser alone: what it takes, what it refuses, and that the way the bytes are cut makes no difference."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from synapse.upstream.limits import ClientLimits
@@ -212,6 +212,8 @@ def test_the_reason_never_quotes_the_bytes(name):
 
 
 @given(st.binary(max_size=200))
+@example(b"HTTP/1.0 100\r\n\r\n")
+@example(b"HTTP/1.1 103\r\n\r\n")
 def test_arbitrary_bytes_are_refused_or_waited_upon_but_never_an_answer(data):
     parser = AnswerParser(LIMITS)
     parser.expect(bodiless=False)
