@@ -52,6 +52,9 @@ class FakeRuleset:
     def scan_many(self, texts: Sequence[str], side: Side) -> list[Scan]:
         return [self.scan(text, side) for text in texts]
 
+    def clean(self, texts: Sequence[str], side: Side) -> bool:
+        return all(scan.action == "none" for scan in self.scan_many(texts, side))
+
     def redactor(self, side: Side = Side.ANSWER) -> "FakeRedactor":
         return FakeRedactor(self)
 

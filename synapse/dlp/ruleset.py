@@ -1,8 +1,8 @@
 """One compiled policy: what it finds in a text, and what of the text may leave."""
 
 import hashlib
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import metadata
 from itertools import accumulate
 from typing import Self
@@ -103,17 +103,30 @@ class Ruleset:
 
     def scan_many(self, texts: Sequence[str], side: Side) -> list[Scan]:
         """The verdicts on the strings of one request, for the price of one scan when they are clean."""
-        joined, _ = fold(_SEPARATOR.join(texts))
+        scans = [Scan((), "none", text) for text in texts]
+        joined, offsets = fold(_SEPARATOR.join(texts))
+        if ends := self._ends(EDGE + joined):
+            for number, scan in self._judge_each(texts, ends, side, dropped=offsets is not None):
+                scans[number] = scan
+        return scans
+
+    def clean(self, texts: Sequence[str], side: Side) -> bool:
+        """Whether nothing is found in any of these: `scan_many` without its verdicts."""
+        joined, offsets = fold(_SEPARATOR.join(texts))
         ends = self._ends(EDGE + joined)
         if not ends:
-            return [Scan((), "none", text) for text in texts]
-        folded = [fold(text) for text in texts]
-        starts = list(accumulate((len(shadow) + 1 for shadow, _ in folded), initial=0))
-        scans = []
-        for index, (text, (shadow, offsets)) in enumerate(zip(texts, folded, strict=True)):
-            own = _between(ends, starts[index], starts[index + 1])
-            scans.append(self._judge(text, EDGE + shadow, offsets, own, side) if own else Scan((), "none", text))
-        return scans
+            return True
+        scans = self._judge_each(texts, ends, side, dropped=offsets is not None)
+        return all(scan.action == "none" for _, scan in scans)
+
+    def _judge_each(self, texts: Sequence[str], ends: Ends, side: Side, *, dropped: bool) -> Iterator[tuple[int, Scan]]:
+        """The number and the verdict of each of the joined texts that a trigger ends in."""
+        # Where no character was dropped, a shadow is as long as its text.
+        lengths = (len(fold(text)[0]) for text in texts) if dropped else map(len, texts)
+        starts = list(accumulate((length + 1 for length in lengths), initial=0))
+        for number, own in _by_text(ends, starts).items():
+            shadow, offsets = fold(texts[number])
+            yield number, self._judge(texts[number], EDGE + shadow, offsets, own, side)
 
     def _ends(self, window: bytes) -> Ends:
         ends: Ends = {}
@@ -177,14 +190,15 @@ def _of(patterns: Iterable[Pattern], side: Side, *, alert: bool) -> list[Pattern
     return [pattern for pattern in patterns if pattern.rule.action(side) in actions]
 
 
-def _between(ends: Ends, start: int, stop: int) -> Ends:
-    """The ends inside one of the joined texts, counted from its own edge."""
-    own = {}
+def _by_text(ends: Ends, starts: Sequence[int]) -> dict[int, Ends]:
+    """The ends inside each of the joined texts, counted from its own edge. None is inside when it is on a separator."""
+    texts: dict[int, Ends] = {}
     for index, found in ends.items():
-        first, last = bisect_left(found, start + 2), bisect_left(found, stop + 1)
-        if first < last:
-            own[index] = [end - start for end in found[first:last]]
-    return own
+        for end in found:
+            number = bisect_right(starts, end - 2) - 1
+            if end <= starts[number + 1]:
+                texts.setdefault(number, {}).setdefault(index, []).append(end - starts[number])
+    return texts
 
 
 def _span(start: int, end: int, offsets: list[int] | None) -> tuple[int, int]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import orjson
 
+from .._dlp import StringWalk
 from ..chat import Json
 from ..dlp import Finding, Ruleset, Scan, Side
 from ..errors import InvalidRequest
@@ -15,11 +16,11 @@ Path = tuple[str | int, ...]
 
 # Numbers below this cannot hold an identifier worth finding; scanning every `n` and `seed` would be waste.
 NUMBER_SCANNED_MIN = 10**7
-# Base64 media under these names holds no text to find: (parent, key) and the prefix its value must have.
-_MEDIA: dict[Path, str] = {
-    ("image_url", "url"): "data:image/",
-    ("input_audio", "data"): "",
-    ("file", "file_data"): "data:",
+# Base64 media under these names holds no text to find: parent, key and the prefix its value must have.
+_MEDIA = {
+    "image_url": ("url", "data:image/"),
+    "input_audio": ("data", ""),
+    "file": ("file_data", "data:"),
 }
 # Object keys that the API itself defines. All others are the client's words, and are scanned like words.
 _API_KEYS = frozenset(
@@ -30,6 +31,8 @@ _API_KEYS = frozenset(
     top_logprobs user seed response_format json_schema schema parallel_tool_calls metadata store reasoning_effort
     modalities audio prediction service_tier verbosity web_search_options prompt_cache_key safety_identifier""".split()
 )
+# It collects what `_walk` does, and roles: more is no harm, less would be.
+_STRINGS = StringWalk(known=_API_KEYS, media=_MEDIA, encoded="arguments", number_min=NUMBER_SCANNED_MIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,37 @@ def inspect(body: Json, ruleset: Ruleset, *, history: Literal["redact", "block"]
     A block rule that matches in an earlier turn redacts there instead, unless `history` is `block`, so that one bad
     message does not make a conversation unusable for ever.
     """
+    strings = _strings_of(body, json_depth_max)
+    if strings is not None and ruleset.clean(strings, Side.PROMPT):
+        return CLEAN
+    return inspect_closely(body, ruleset, history=history, json_depth_max=json_depth_max)
+
+
+def _strings_of(body: Json, depth_max: int) -> list[str] | None:
+    """Every string that `inspect_closely` would scan, without where it stands; None when that is not certain.
+
+    Most requests are clean, and need no places. The depth is shared between the body and the arguments in it.
+    """
+    strings: list[str] = []
+    escaped: list[str] = []
+    room = depth_max // 2
+    for key, value in body.items():
+        if key != "model" and not _STRINGS.collect({key: value}, strings, depth_max=room, escaped=escaped):
+            return None
+    for text in escaped:
+        try:
+            decoded = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            continue
+        if not _STRINGS.collect(decoded, strings, depth_max=depth_max - room - 1):
+            return None
+    return strings
+
+
+def inspect_closely(
+    body: Json, ruleset: Ruleset, *, history: Literal["redact", "block"], json_depth_max: int
+) -> PromptVerdict:
+    """The same for a body in which something may be found: it is known where each string stands."""
     slots: list[_Slot] = []
     _walk_object(body, (), slots, json_depth_max)
     scans = ruleset.scan_many([slot.text for slot in slots], Side.PROMPT)
@@ -156,8 +190,9 @@ def _is_role(path: Path) -> bool:
 
 
 def _is_media(value: str, path: Path) -> bool:
-    prefix = _MEDIA.get(path[-2:])
-    return prefix is not None and value.startswith(prefix)
+    parent = path[-2] if len(path) > 1 else None
+    media = _MEDIA.get(parent) if type(parent) is str else None
+    return media is not None and path[-1] == media[0] and value.startswith(media[1])
 
 
 def _is_arguments(slot: _Slot) -> bool:

@@ -64,7 +64,7 @@ class ArgumentsChannel(TextChannel):
         return bool(super().holds or self._open or self._decoded)
 
     def shown(self, text: str) -> str:
-        return _decode(text, final=True)[0]
+        return decoded(text)
 
     def _pass(self, text: str) -> str:
         if self._decoded or self._open or self._zeros or "\\" in text:
@@ -205,6 +205,11 @@ class ArgumentsChannel(TextChannel):
             return "1" + "0" * (count - 1)
         space = " " * (count - 1)
         return "0" + space if place == "minus" else space + "0"
+
+
+def decoded(raw: str) -> str:
+    """A whole text of arguments as rules see it."""
+    return _decode(raw, final=True)[0]
 
 
 def _decode(raw: str, *, final: bool) -> tuple[str, list[int] | None, str]:

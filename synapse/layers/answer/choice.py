@@ -1,7 +1,7 @@
 """One choice of an answer: which of its strings belong to which channel, and what of them leaves."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from ...chat import Json
 from ...dlp import Ruleset, Side
@@ -18,7 +18,7 @@ NAME_CHARS_MAX = 512
 # The text of a choice of the older completions API, which has no delta around it.
 COMPLETION_TEXT: Path = ("", "text")
 # These arrive whole in one delta; held back in part, they would be of no use to the client.
-_WHOLE_FIELDS = frozenset(("annotations", "citations", "images"))
+WHOLE_FIELDS: Final = frozenset(("annotations", "citations", "images"))
 _REASONING = frozenset(("reasoning", "reasoning_content", "reasoning_details", "thinking"))
 _CALLS = frozenset(("tool_calls", "function_call"))
 
@@ -134,7 +134,7 @@ class Choice:
         if type(value) is str:
             self._string(container, key, path, leaves)
         elif type(value) is dict:
-            if path[0] in _WHOLE_FIELDS or key == "arguments":
+            if path[0] in WHOLE_FIELDS or key == "arguments":
                 self._changed |= self._strings.redact_below(container, key, len(path))
                 return
             for name in value:
@@ -148,7 +148,7 @@ class Choice:
         value = container[key]
         if is_word(key, value) or path == ("audio", "data"):  # sound, in base64
             return
-        if path[0] in _WHOLE_FIELDS:
+        if path[0] in WHOLE_FIELDS:
             self._changed |= self._strings.redact_below(container, key)
         elif key == "name":
             self._name(container, key, path)

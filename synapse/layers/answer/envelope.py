@@ -14,7 +14,7 @@ ENVELOPE: Final = frozenset(
 )
 CHOICE: Final = frozenset(("index", "delta", "message", "text", "logprobs", "finish_reason"))
 # Token numbers spell the text in a way that cannot be scanned (vLLM's `return_token_ids`).
-_UNSCANNABLE: Final = "token_ids"
+UNSCANNABLE: Final = "token_ids"
 
 
 def redact_envelope(answer: Json, strings: WholeStrings, model_shown: str | None) -> bool:
@@ -31,8 +31,8 @@ def redact_envelope(answer: Json, strings: WholeStrings, model_shown: str | None
 def redact_choice_envelope(place: Json, strings: WholeStrings) -> bool:
     """The same for what a choice has beside its texts."""
     changed = False
-    if place.get(_UNSCANNABLE) is not None:
-        place[_UNSCANNABLE] = None
+    if place.get(UNSCANNABLE) is not None:
+        place[UNSCANNABLE] = None
         changed = True
     if not place.keys() <= CHOICE:
         changed |= strings.redact_each(place, place.keys() - CHOICE)

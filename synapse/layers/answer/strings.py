@@ -16,7 +16,7 @@ CLEAN_STRINGS_MAX = 256
 WORD_CHARS_MAX = 128
 WORD_KEYS: Final = frozenset(("id", "index", "object", "role", "type"))
 # Words of the API itself, which most answers have.
-_API_WORDS = frozenset(
+API_WORDS: Final = frozenset(
     """stop length tool_calls content_filter function_call prompt_tokens completion_tokens total_tokens cached_tokens
     prompt_tokens_details completion_tokens_details audio_tokens reasoning_tokens accepted_prediction_tokens
     rejected_prediction_tokens""".split()
@@ -38,7 +38,7 @@ class WholeStrings:
 
     def redact(self, text: str) -> str:
         """What may leave of `text`: the same object when that is all of it."""
-        if not text or text in _API_WORDS or text in self._clean:
+        if not text or text in API_WORDS or text in self._clean:
             return text
         scan = self._ruleset.scan(text, Side.ANSWER)
         if scan.action == "none":

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ...model import DLP_STRENGTH, DlpAction
+from .channels import Path
 from .choice import Choice, rank
 from .strings import WholeStrings
 
@@ -27,17 +28,30 @@ def strongest_action(choices: Collection[Choice], strings: WholeStrings) -> DlpA
 
 
 def join_delivered(choices: Collection[Choice]) -> bytes:
-    """The delivered texts: one as it is; more joined by line feeds, by choice, then in the order of `rank`.
+    """The delivered texts of all channels, see `join_texts`."""
+    return join_texts(
+        [
+            (choice.index, path, text)
+            for choice in choices
+            for path, channel in choice.channels.items()
+            if (text := "".join(channel.delivered))
+        ]
+    )
 
-    Texts of which nothing was delivered do not count.
+
+def join_texts(texts: list[tuple[int, Path, str]]) -> bytes:
+    """Texts, each of a choice and a channel: one as it is; more joined by line feeds, by choice, then as in `rank`.
+
+    Texts of which nothing was delivered are not among them.
     """
-    texts = [
-        (choice.index, rank(path), [str(part).zfill(6) for part in path], text)
-        for choice in choices
-        for path, channel in choice.channels.items()
-        if (text := "".join(channel.delivered))
-    ]
-    return "\n".join(text for *_, text in sorted(texts)).encode()
+    if len(texts) > 1:
+        texts.sort(key=_place)
+    return "\n".join([text for _, _, text in texts]).encode()
+
+
+def _place(text: tuple[int, Path, str]) -> tuple[int, int, list[str], str]:
+    index, path, delivered = text
+    return index, rank(path), [str(part).zfill(6) for part in path], delivered
 
 
 def read_tokens(usage: Any, name: str) -> int | None:

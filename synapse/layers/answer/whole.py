@@ -1,23 +1,23 @@
 """An answer that comes in one piece: the same channels, each fed once."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ...chat import Json
-from ...dlp import Ruleset
+from ...dlp import Ruleset, Side
 from ...model import DlpAction
 from . import wire
 from .choice import Choice, Leaf, Taken, rank
 from .envelope import choices_of, index_of, redact_choice_envelope, redact_envelope, text_fields
 from .logprobs import spelled
+from .plain import read_plain, reads_alike
 from .strings import WholeStrings
-from .verdict import count_findings, join_delivered, read_tokens, strongest_action
+from .verdict import count_findings, join_delivered, join_texts, read_tokens, strongest_action
 
 # A model thinks, then speaks, then calls: what a block rule stops, it stops from there on.
 _GENERATION_ORDER = {2: 0, 0: 1, 1: 1, 3: 2, 4: 3}
 
 
-@dataclass(frozen=True, slots=True)
-class FilteredAnswer:
+class FilteredAnswer(NamedTuple):
     """What may leave of an answer. `body` is the upstream's own bytes when nothing had to change."""
 
     body: bytes
@@ -36,6 +36,17 @@ def filter_answer(ruleset: Ruleset, body: bytes, *, model_shown: str | None = No
     A blocked choice loses its text from the match on and all its tool calls; other choices stay.
     """
     answer, ragged = wire.read(body)
+    if not ragged and (model_shown is None or answer.get("model") == model_shown):
+        texts = read_plain(answer)
+        if texts is not None and ruleset.clean(texts.scanned, Side.ANSWER) and reads_alike(answer, body):
+            return _as_it_came(answer, body, join_texts(texts.delivered))
+    return filter_closely(ruleset, body, answer, ragged=ragged, model_shown=model_shown)
+
+
+def filter_closely(
+    ruleset: Ruleset, body: bytes, answer: Json, *, ragged: bool, model_shown: str | None = None
+) -> FilteredAnswer:
+    """The same for any answer, whatever its shape and whatever is found in it: one channel for each text."""
     strings = WholeStrings(ruleset)
     changed = ragged | redact_envelope(answer, strings, model_shown)
     if answer.get("usage") is not None:
@@ -56,6 +67,20 @@ def filter_answer(ruleset: Ruleset, body: bytes, *, model_shown: str | None = No
         prompt_tokens=read_tokens(answer.get("usage"), "prompt_tokens"),
         completion_tokens=read_tokens(answer.get("usage"), "completion_tokens"),
         text=join_delivered(choices),
+    )
+
+
+def _as_it_came(answer: Json, body: bytes, text: bytes) -> FilteredAnswer:
+    usage = answer.get("usage")
+    return FilteredAnswer(
+        body=body,
+        findings={},
+        action="none",
+        blocked=False,
+        finish_reason=_finish_reason(answer),
+        prompt_tokens=read_tokens(usage, "prompt_tokens"),
+        completion_tokens=read_tokens(usage, "completion_tokens"),
+        text=text,
     )
 
 
