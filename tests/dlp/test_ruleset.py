@@ -76,7 +76,9 @@ def test_many_texts_are_judged_as_each_alone(rules: list[Rule]) -> None:
     chance = random.Random(9)
     for _ in range(300):
         texts = [trial.text(chance) if chance.random() < 0.7 else "" for _ in range(chance.randint(0, 6))]
-        assert trial.ruleset.scan_many(texts, Side.PROMPT) == [trial.ruleset.scan(text, Side.PROMPT) for text in texts]
+        scans = [trial.ruleset.scan(text, Side.PROMPT) for text in texts]
+        assert trial.ruleset.scan_many(texts, Side.PROMPT) == scans
+        assert trial.ruleset.clean(texts, Side.PROMPT) is all(scan.action == "none" for scan in scans)
 
 
 def test_a_match_is_found_in_each_of_many_texts_wherever_it_stands(ruleset: Ruleset) -> None:
