@@ -288,6 +288,7 @@ def test_an_alert_changes_and_holds_nothing() -> None:
         b"id: " + PAN.encode() + b"\n" + delta("Hi!"),
         chunk(choice({}, message={"content": "is 4111 1111 1111 11"})),
         chunk(choice({}, token_ids=[4111, 1111])),
+        chunk(choice({}, text=[{"part": PAN}])),
     ],
 )
 def test_strings_beside_the_text_leave_redacted_or_not_at_all(raw: bytes) -> None:

@@ -107,6 +107,7 @@ def test_a_card_leaves_no_field_of_a_message(fields: dict[str, Any]) -> None:
         answer(message("x"), usage={"note": PAN}),
         answer(message("x", f"stop {PAN}")),
         answer({"index": 0, "text": PAN, "finish_reason": "stop"}),
+        answer({"index": 0, "text": [{"part": PAN}], "finish_reason": "stop"}),
         answer({**message("x"), "logprobs": {"content": [{"token": "4111"}, {"token": " 1111 1111 1111"}]}}),
         answer({**message(PAN), "logprobs": {"content": [{"token": PAN}]}}),
         answer({**message("a " + PAN), "logprobs": {"content": [{"token": "4111"}]}}),

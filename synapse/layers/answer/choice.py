@@ -124,8 +124,11 @@ class Choice:
                     leaves.append(Leaf(delta, key, value, self._fields.get(key) or self._field(key)))
             elif value is not None:
                 self._walk(delta, key, (key,), leaves)
-        if type(choice.get("text")) is str:
-            leaves.append(Leaf(choice, "text", choice["text"], self._channel(COMPLETION_TEXT)))
+        text = choice.get("text")
+        if type(text) is str:
+            leaves.append(Leaf(choice, "text", text, self._channel(COMPLETION_TEXT)))
+        elif text is not None:
+            self._changed |= self._strings.redact_below(choice, "text")
         return leaves
 
     def _walk(self, container: Any, key: Any, path: Path, leaves: list[Leaf]) -> None:
