@@ -14,6 +14,17 @@ from .errors import InvalidRequest
 
 Json = dict[str, Any]
 
+# The keys that policy reads or sets. A server that matches keys in any letter case, as those written in Go do, would
+# take "Model" or "Role" for them.
+_PARAMETERS = frozenset(
+    """model messages stream stream_options n temperature top_p presence_penalty frequency_penalty max_tokens
+    max_completion_tokens top_logprobs tools functions response_format user metadata stop seed logit_bias logprobs
+    tool_choice""".split()
+)
+_MESSAGE_KEYS = frozenset(
+    ("role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal", "audio")
+)
+_STREAM_OPTIONS = frozenset(("include_usage",))
 _CLIENT_INSTRUCTIONS = frozenset(("system", "developer"))
 _ROLES = frozenset(("user", "assistant", "tool", "function"))
 
@@ -37,6 +48,7 @@ class RequestLimits:
 
     messages_max: int = 4096
     json_depth_max: int = 64  # of objects and arrays; orjson reads 1024 levels but writes only 254
+    strings_max: int = 50_000  # a megabyte of JSON can hold half a million of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +76,7 @@ def parse(raw: bytes, limits: RequestLimits) -> ChatRequest:
     model = body.get("model")
     if not isinstance(model, str) or not model:
         raise InvalidRequest("'model' must be the name of a model.", param="model")
+    _check_keys(body, _PARAMETERS, None)
     _check_messages(body.get("messages"), limits.messages_max)
     for name, bounds in _RANGES.items():
         if name in body:
@@ -99,15 +112,26 @@ def _check_messages(messages: object, messages_max: int) -> None:
         raise InvalidRequest(f"'messages' has more than {messages_max} messages.", param="messages")
     for index, message in enumerate(messages):
         role = message.get("role") if isinstance(message, dict) else None
-        if role in _ROLES:
-            continue
         if not isinstance(role, str):
             raise InvalidRequest("Every message must be an object with a 'role'.", param=f"messages[{index}]")
+        if not message.keys() <= _MESSAGE_KEYS:
+            _check_keys(message, _MESSAGE_KEYS, f"messages[{index}]")
+        if role in _ROLES:
+            continue
         # "System" and " developer" mean the same to a lenient upstream, so they do to us.
         message["role"] = role = role.strip().casefold()
         if role not in _ROLES and role not in _CLIENT_INSTRUCTIONS:
             raise InvalidRequest(
                 "A message's 'role' must be user, assistant, tool or function.", param=f"messages[{index}].role"
+            )
+
+
+def _check_keys(value: Json, exact: frozenset[str], param: str | None) -> None:
+    """Refuses a key that differs from one of `exact` in its letter case only."""
+    for key in value:
+        if key not in exact and (meant := key.casefold()) in exact:
+            raise InvalidRequest(
+                f"A key is not written as it should be: write '{meant}' in lower case.", param=param or meant
             )
 
 
@@ -134,4 +158,5 @@ def _usage_wanted(body: Json) -> bool:
         return False
     if not isinstance(options, dict):
         raise InvalidRequest("'stream_options' must be an object.", param="stream_options")
+    _check_keys(options, _STREAM_OPTIONS, "stream_options")
     return _flag(options, "include_usage")

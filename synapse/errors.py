@@ -19,8 +19,11 @@
 Messages say what to do, and never contain prompt or answer text, keys or matched secrets.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal
+
+_NAME = re.compile(r"[A-Za-z0-9_.\[\]-]{1,64}")
 
 Outcome = Literal[
     "completed",
@@ -169,10 +172,9 @@ class ProviderRefusal(GatewayError):
     def __init__(self, status: int, error: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(str(error.get("message") or "The provider refused the request."), headers=headers)
         self.status = status
-        self.type = str(error.get("type") or "invalid_request_error")
-        self.code = str(error.get("code") or "provider_error")
-        param = error.get("param")
-        self.param = param if isinstance(param, str) else None
+        self.type = _name(error.get("type")) or "invalid_request_error"
+        self.code = _name(error.get("code")) or "provider_error"
+        self.param = _name(error.get("param"))
 
 
 class LimiterUnavailable(GatewayError):
@@ -182,6 +184,11 @@ class LimiterUnavailable(GatewayError):
     code = "limiter_unavailable"
     outcome: Outcome = "blocked_limit"
     retryable = True
+
+
+def _name(value: object) -> str | None:
+    """A provider's word for what went wrong, if it is one: anything longer could be text of the request."""
+    return value if isinstance(value, str) and _NAME.fullmatch(value) else None
 
 
 class AuditUnavailable(GatewayError):

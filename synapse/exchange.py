@@ -1,7 +1,7 @@
 """One request's progress: its audit entry, its laps, what it holds. Opened first, closed exactly once."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,6 +17,8 @@ from .policy import Key
 HeaderList = list[tuple[bytes, bytes]]
 Stage = Literal["auth", "body", "dlp_in", "route", "upstream", "dlp_out"]
 
+# Where an upstream does not count tokens: English text has about four bytes in one, other languages fewer.
+BYTES_PER_TOKEN = 4
 # What a client calls itself is cut to this many characters before it is kept.
 USER_AGENT_CHARS_MAX = 256
 
@@ -33,6 +35,7 @@ class Exchange:
     """What the pipeline knows of the request it serves. Its methods record; they decide nothing."""
 
     __slots__ = (
+        "_answered_bytes",
         "_audit",
         "_clock",
         "_closed",
@@ -53,7 +56,7 @@ class Exchange:
         self._started_ns = self._lap_ns = clock.monotonic_ns()
         self._laps: dict[Stage, int] = {}
         self._ticket: Ticket | None = None
-        self._redacted = 0
+        self._redacted = self._answered_bytes = 0
         self._closed = False
         self.started = False  # the client has seen status 200 of a streamed answer
         self.entry = AuditEntry(uuid7(), clock.now_us(), endpoint, client_ip=client.ip)
@@ -76,8 +79,10 @@ class Exchange:
         self.entry.request_bytes = len(raw)
         self.entry.request_sha256 = self._audit.digest(raw)
 
-    def understood(self, request: ChatRequest) -> None:
-        self.entry.model_requested, self.entry.stream = request.model, request.stream
+    def understood(self, request: ChatRequest, *, model_known: bool) -> None:
+        # A name that nobody here gave to a model is the client's own words, which are not kept.
+        self.entry.model_requested = request.model if model_known else None
+        self.entry.stream = request.stream
         text = last_user_text(request.body)
         if text is not None:
             self.entry.prompt_sha256 = self._audit.digest(text.encode("utf-8", "surrogatepass"))
@@ -92,6 +97,12 @@ class Exchange:
         self._redacted = verdict.redacted
         if verdict.counts:
             entry.incident_id = uuid7()
+
+    def found_in_refusal(self, rules: Mapping[str, int]) -> None:
+        """What was redacted from the provider's own words about an error."""
+        for rule, count in rules.items():
+            self.entry.dlp_findings[rule] = self.entry.dlp_findings.get(rule, 0) + count
+            self.entry.dlp_action = strongest(self.entry.dlp_action, "redact")
 
     def intended(self, route: Route) -> None:
         """From here on the upstream may have seen something of the request."""
@@ -120,6 +131,7 @@ class Exchange:
         entry.finish_reason = answer.finish_reason
         entry.prompt_tokens, entry.completion_tokens = answer.prompt_tokens, answer.completion_tokens
         entry.response_sha256 = self._audit.digest(text)
+        self._answered_bytes = len(text)
 
     def refused(self, error: GatewayError) -> None:
         entry = self.entry
@@ -142,6 +154,12 @@ class Exchange:
         entry.dlp_out_us = laps.get("dlp_out", 0) // 1000
         if "upstream" in laps:
             entry.upstream_us = laps["upstream"] // 1000
+        if answered_bytes := self._answered_bytes:
+            # The upstream did not say, but what it wrote was paid for all the same.
+            if entry.prompt_tokens is None:
+                entry.prompt_tokens = -(-entry.request_bytes // BYTES_PER_TOKEN)
+            if entry.completion_tokens is None:
+                entry.completion_tokens = -(-answered_bytes // BYTES_PER_TOKEN)
         if self._ticket is not None:
             self._ticket.settle(_tokens(entry))
         self._audit.close(entry)

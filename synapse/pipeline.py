@@ -10,6 +10,8 @@ A layer decides by returning or by raising a GatewayError. Nothing the client se
 """
 
 import asyncio
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -28,7 +30,7 @@ from .errors import (
     UpstreamCut,
     UpstreamError,
 )
-from .exchange import Clock, Exchange
+from .exchange import BYTES_PER_TOKEN, Clock, Exchange
 from .interfaces import AuditLog, Client, Limiter, PolicySource, UpstreamClient, UpstreamResponse
 from .layers import auth, prompt_dlp, routing
 from .layers.response_dlp import StreamFilter, filter_answer
@@ -46,6 +48,7 @@ _EVENT_STREAM = [
 PROVIDER_ERROR_BYTES_MAX = 64 * 1024
 # Tokens reserved for an answer whose length the request does not limit.
 ANSWER_TOKENS_ASSUMED = 1024
+_RETRY_AFTER = re.compile(r"\d{1,9}(\.\d{1,3})?|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
 # A provider's statuses that speak of our credentials, not of the client's request.
 _OUR_FAULT = frozenset((401, 403, 407))
 
@@ -67,19 +70,20 @@ class Pipeline:
         exchange = Exchange(client, "/v1/chat/completions", audit=self.audit, clock=self.clock)
         try:
             # 1. Auth and use-case scoping.
+            self._authenticate(client, exchange, self.policy.snapshot)
+            raw = await self._receive(client, exchange)
+            # Once more: while a slow body arrived, the key may have been disabled.
             snapshot = self.policy.snapshot
             key = self._authenticate(client, exchange, snapshot)
-            request = await self._read(client, exchange)
+            request = self._understand(raw, exchange, snapshot)
             auth.require_model(key.binding, request.model)
-            exchange.admitted(self.limiter.admit(key, tokens_estimate=_tokens_estimate(exchange, request)))
             auth.scope(key.binding, request)
+            exchange.admitted(self.limiter.admit(key, tokens_estimate=_tokens_estimate(exchange, request)))
             exchange.lap("auth")
 
             # 2. Prompt DLP.
             ruleset = snapshot.rulesets[key.binding.dlp_policy]
-            verdict = prompt_dlp.inspect(
-                request.body, ruleset, history=key.binding.history, json_depth_max=self.limits.json_depth_max
-            )
+            verdict = prompt_dlp.inspect(request.body, ruleset, history=key.binding.history, limits=self.limits)
             exchange.inspected(verdict, policy_version=ruleset.version)
             exchange.lap("dlp_in")
             if verdict.action == "block":
@@ -144,13 +148,16 @@ class Pipeline:
         auth.require_active(key, now_us=self.clock.now_us())
         return key
 
-    async def _read(self, client: Client, exchange: Exchange) -> ChatRequest:
+    async def _receive(self, client: Client, exchange: Exchange) -> bytes:
         exchange.lap("auth")
         raw = await client.body()
         exchange.lap("body")
         exchange.received(raw)
+        return raw
+
+    def _understand(self, raw: bytes, exchange: Exchange, snapshot: Snapshot) -> ChatRequest:
         request = chat.parse(raw, self.limits)
-        exchange.understood(request)
+        exchange.understood(request, model_known=request.model in snapshot.models)
         return request
 
     async def _call(self, routes: Sequence[Route], request: ChatRequest, exchange: Exchange) -> UpstreamResponse:
@@ -226,8 +233,9 @@ class Pipeline:
 def _tokens_estimate(exchange: Exchange, request: ChatRequest) -> int:
     """What to reserve: four bytes a token for the prompt, and for each choice the longest answer asked for."""
     body = request.body
-    answer = body.get("max_completion_tokens") or body.get("max_tokens") or ANSWER_TOKENS_ASSUMED
-    return exchange.entry.request_bytes // 4 + int(answer) * int(body.get("n") or 1)
+    # Upstreams differ in which of the two they read.
+    answer = max(body.get("max_completion_tokens") or 0, body.get("max_tokens") or 0) or ANSWER_TOKENS_ASSUMED
+    return exchange.entry.request_bytes // BYTES_PER_TOKEN + int(answer) * int(body.get("n") or 1)
 
 
 def _refuse_prompt(verdict: prompt_dlp.PromptVerdict) -> NoReturn:
@@ -251,27 +259,35 @@ async def _require_success(response: UpstreamResponse, exchange: Exchange, rules
         raise UpstreamError(f"The upstream '{name}' answered {status}.")
     raw = await response.read(PROVIDER_ERROR_BYTES_MAX)
     exchange.lap("upstream")
-    raise ProviderRefusal(status, _provider_error(raw, ruleset), headers=_retry_after(response))
+    error, found = _provider_error(raw, ruleset)
+    exchange.found_in_refusal(found)
+    raise ProviderRefusal(status, error, headers=_retry_after(response))
 
 
-def _provider_error(raw: bytes, ruleset: Ruleset) -> dict[str, object]:
-    """The error object of a provider, its texts scanned like an answer."""
+def _provider_error(raw: bytes, ruleset: Ruleset) -> tuple[dict[str, str], Counter[str]]:
+    """The error object of a provider, its texts scanned like an answer, and what was found in them."""
+    found: Counter[str] = Counter()
     try:
         body = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        return {}
+        return {}, found
     error = body.get("error") if isinstance(body, dict) else None
     if isinstance(error, str):
         error = {"message": error}
     if not isinstance(error, dict):
-        return {}
+        return {}, found
     texts = {name: error[name] for name in ("message", "type", "code", "param") if isinstance(error.get(name), str)}
-    return {name: ruleset.scan(text, Side.ANSWER).redacted for name, text in texts.items()}
+    for name, text in texts.items():
+        scan = ruleset.scan(text, Side.ANSWER)
+        found.update(finding.rule for finding in scan.findings if finding.action != "alert")
+        texts[name] = scan.redacted
+    return texts, found
 
 
 def _retry_after(response: UpstreamResponse) -> dict[str, str]:
-    value = response.header(b"retry-after")
-    return {"retry-after": value.decode("latin-1")} if value is not None else {}
+    """A number of seconds, or a date as RFC 9110 §5.6.7 writes it; anything else is not passed on."""
+    value = (response.header(b"retry-after") or b"").decode("latin-1")
+    return {"retry-after": value} if _RETRY_AFTER.fullmatch(value) else {}
 
 
 def _model_list(key: Key) -> dict[str, object]:

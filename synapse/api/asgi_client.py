@@ -128,12 +128,16 @@ class AsgiClient:
 
     def _checked_length(self) -> int | None:
         """What the headers say of the body. Raises InvalidRequest for what they say is not acceptable."""
-        encoding = self.header(b"content-encoding")
-        if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):
+        headers = self._scope["headers"]
+        encodings = [value.strip().lower() for name, value in headers if name == b"content-encoding"]
+        if any(encoding not in (b"", b"identity") for encoding in encodings):
             raise InvalidRequest(
                 "Compressed bodies are not accepted. Send the JSON as it is.", code="unsupported_encoding", status=415
             )
         text = self.header(b"content-length")
+        if text is not None and any(name == b"transfer-encoding" for name, _ in headers):
+            # RFC 9112 §6.3: whoever is in front of us may have taken the other one.
+            raise InvalidRequest("A body has a length or is chunked, not both.", code="ambiguous_framing")
         length = int(text) if text is not None and text.isdigit() else None
         if length is not None and length > self._body_bytes_max:
             raise self._too_large()

@@ -41,6 +41,8 @@ class AddressResolver:
 
 
 def _address(hop: bytes) -> str | None:
+    if b"%" in hop:
+        return None  # a zone is a name of the sender's own, as long as it likes
     try:
         return str(ip_address(hop.strip().decode("ascii")))
     except ValueError:  # UnicodeDecodeError is one

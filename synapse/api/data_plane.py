@@ -1,12 +1,15 @@
 """Routes of the data plane. They are matched exactly and before any framework's router: paths here are a contract."""
 
 import asyncio
+import logging
 from urllib.parse import unquote_to_bytes
 
 from ..errors import GatewayError, InvalidRequest
 from ..pipeline import Pipeline
 from .asgi_client import AsgiClient, Receive, Scope, Send
 from .client_address import AddressResolver
+
+logger = logging.getLogger("synapse.api")
 
 PREFIX = b"/v1/"
 _MODEL_PREFIX = b"/v1/models/"
@@ -37,6 +40,10 @@ class DataPlane:
         except GatewayError as error:
             # Only a request that could not even be recorded ends here.
             await client.refuse(error, ())
+        except Exception:
+            # The worker must not die of one request, and its caller gets an answer in the shape it expects.
+            logger.exception("a request failed inside the gateway")
+            await client.refuse(GatewayError("The gateway failed on this request. Its log says why."), ())
         except asyncio.CancelledError:
             # It was cancelled because there is nobody left to answer; the server would log a traceback for each.
             if not client.gone:

@@ -3,7 +3,7 @@
 import hashlib
 
 from ..chat import ChatRequest, Json, without_client_instructions
-from ..errors import Forbidden, Unauthenticated
+from ..errors import Forbidden, InvalidRequest, Unauthenticated
 from ..policy import Binding, Key, Snapshot
 
 # A key is 42 characters. Anything longer than this is not one, and is not hashed.
@@ -11,6 +11,15 @@ TOKEN_BYTES_MAX = 256
 
 # The names one cap on the answer's length goes by; the first is what a request without any of them gets.
 _LENGTH_CAPS = ("max_completion_tokens", "max_tokens")
+
+# Parameters by which servers behind us would take another prompt, template, model, target or length than the binding's:
+# vLLM, Ollama, LiteLLM, OpenRouter and Azure OpenAI know them. They are not part of OpenAI's API.
+_REPLACES_BINDING = frozenset(
+    """chat_template chat_template_kwargs template continue_final_message add_generation_prompt documents system
+    instructions prompt input suffix models model_list fallbacks context_window_fallbacks route provider plugins
+    transforms api_base base_url api_key api_version api_type custom_llm_provider deployment_id data_sources options
+    num_predict keep_alive extra_body extra_headers prompt_token_ids prompt_embeds""".split()
+)
 
 
 def authenticate(authorization: bytes | None, snapshot: Snapshot) -> Key:
@@ -47,9 +56,19 @@ def require_model(binding: Binding, model: str) -> None:
 
 
 def scope(binding: Binding, request: ChatRequest) -> None:
-    """Put the bound system prompt first, drop the client's own instructions, cap what the binding caps."""
+    """Put the bound system prompt first, drop the client's own instructions, cap what the binding caps.
+
+    Raises InvalidRequest for parameters that would get round the binding, and for a conversation without content.
+    """
     body = request.body
+    for name in body:
+        if name.casefold() in _REPLACES_BINDING:
+            raise InvalidRequest(
+                "This parameter would replace what the API key is bound to. Leave it out.", param=name[:64]
+            )
     messages = without_client_instructions(body["messages"])
+    if not messages:
+        raise InvalidRequest("'messages' has no message of the user.", param="messages")
     if binding.system_prompt is not None:
         messages.insert(0, {"role": "system", "content": binding.system_prompt})
     body["messages"] = messages
@@ -61,6 +80,9 @@ def _cap(body: Json, name: str, most: float) -> None:
     names = _LENGTH_CAPS if name in _LENGTH_CAPS else (name,)
     given = [alias for alias in names if body.get(alias) is not None]
     for alias in given:
-        body[alias] = min(body[alias], most)
+        value = body[alias]
+        if type(value) is not int and type(value) is not float:
+            raise InvalidRequest(f"'{alias}' must be a number.", param=alias)
+        body[alias] = min(value, most)
     if not given and name in _LENGTH_CAPS:
         body[_LENGTH_CAPS[0]] = most

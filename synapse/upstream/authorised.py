@@ -43,7 +43,7 @@ class AuthorisedClient:
         kind, _, name = upstream.api_key_ref.partition(":")
         try:
             secret = self.environ[name] if kind == "env" else self.read_file(name)
-        except (KeyError, OSError):
+        except (KeyError, OSError, UnicodeDecodeError):
             raise UpstreamConnectError(
                 f"The credentials of the upstream '{upstream.name}' cannot be read from {upstream.api_key_ref}."
             ) from None

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from synapse.chat import RequestLimits, parse
-from synapse.errors import Forbidden, Unauthenticated
+from synapse.errors import Forbidden, InvalidRequest, Unauthenticated
 from synapse.layers import auth
 from synapse.policy import Binding, Key, Limits, Snapshot
 
@@ -118,3 +118,24 @@ def test_other_caps_lower_what_is_given_and_add_nothing() -> None:
     body = scoped(binding, b'{"model":"m","n":5,"messages":[{"role":"user","content":"hi"}]}')
     assert body["n"] == 2
     assert "temperature" not in body
+
+
+@pytest.mark.parametrize("name", ["chat_template", "models", "api_base", "options", "Chat_Template", "system"])
+def test_a_parameter_that_would_replace_the_binding_is_refused_by_name(name: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        scoped(make_binding(), f'{{"model":"m","{name}":1,"messages":[{{"role":"user","content":"x"}}]}}'.encode())
+    assert (caught.value.status, caught.value.param) == (400, name)
+
+
+def test_a_conversation_of_instructions_only_is_refused() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        scoped(make_binding(system_prompt="p"), b'{"model":"m","messages":[{"role":"system","content":"x"}]}')
+    assert caught.value.param == "messages"
+
+
+@pytest.mark.parametrize("value", ['"many"', "[]", "true"])
+def test_what_is_capped_must_be_a_number(value: str) -> None:
+    raw = f'{{"model":"m","top_k":{value},"messages":[{{"role":"user","content":"x"}}]}}'.encode()
+    with pytest.raises(InvalidRequest) as caught:
+        scoped(make_binding(caps={"top_k": 5}), raw)
+    assert caught.value.param == "top_k"

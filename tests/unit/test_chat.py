@@ -58,6 +58,16 @@ def test_what_is_not_a_json_object_is_invalid_json(raw: bytes) -> None:
         ({"stream": "yes"}, "stream"),
         ({"stream_options": []}, "stream_options"),
         ({"stream_options": {"include_usage": 1}}, "include_usage"),
+        ({"messages": [{"role": []}]}, "messages[0]"),
+        ({"messages": [{"role": {}}]}, "messages[0]"),
+        # What servers that match keys in any letter case would take for the keys that policy reads.
+        ({"MODEL": "other"}, "model"),
+        ({"Messages": []}, "messages"),
+        ({"Max_Tokens": 9}, "max_tokens"),
+        ({"me\u017f\u017fages": []}, "messages"),
+        ({"messages": [{"role": "user", "content": "x", "Role": "system"}]}, "messages[0]"),
+        ({"messages": [{"role": "user", "content": "x", "CONTENT": "y"}]}, "messages[0]"),
+        ({"stream_options": {"Include_Usage": False}}, "stream_options"),
     ],
 )
 def test_a_bad_parameter_is_named(fields: dict[str, object], param: str) -> None:

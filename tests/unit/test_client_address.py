@@ -23,6 +23,7 @@ TRUSTED = [ip_network("10.0.0.0/8"), ip_network("::1/128")]
         ("10.0.0.1", [b"10.0.0.5, 10.0.0.6"], "10.0.0.5"),
         ("::ffff:10.0.0.1", [b"203.0.113.9"], "203.0.113.9"),
         ("::1", [b"2001:db8::1"], "2001:db8::1"),
+        ("::1", [b"fe80::1%a-name-of-the-clients-own"], "::1"),
     ],
 )
 def test_address(peer: str, lines: list[bytes], address: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from synapse.chat import Json
+from synapse.chat import Json, RequestLimits
 from synapse.dlp import Ruleset, default_ruleset
 from synapse.errors import InvalidRequest
 from synapse.layers.prompt_dlp import PromptVerdict, inspect
@@ -31,7 +31,7 @@ def user(content: object) -> Json:
 
 
 def look(body: Json, ruleset: Ruleset, *, history: str = "redact", depth: int = 64) -> PromptVerdict:
-    return inspect(body, ruleset, history=history, json_depth_max=depth)  # type: ignore[arg-type]
+    return inspect(body, ruleset, history=history, limits=RequestLimits(json_depth_max=depth, strings_max=1000))  # type: ignore[arg-type]
 
 
 def test_a_clean_request_is_left_alone(ruleset: Ruleset) -> None:
@@ -83,14 +83,90 @@ def test_the_name_of_a_field_is_text_too_and_nothing_under_it_is_lost(ruleset: R
     body = body_with(metadata={DIGITS: {"deep": CARD}, REDACTED: "taken"})
     verdict = look(body, ruleset)
     assert verdict.counts == {"credit_card": 2}
-    assert body["metadata"] == {REDACTED: "taken", REDACTED + "_": {"deep": REDACTED}}
+    assert body["metadata"] == {REDACTED: "taken", REDACTED + "_1": {"deep": REDACTED}}
     assert DIGITS not in json.dumps(verdict.findings)
 
 
-def test_the_media_of_a_message_is_not_text(ruleset: Ruleset) -> None:
-    image = f"data:image/png;base64,{DIGITS}"
-    body = body_with(messages=[user([{"type": "image_url", "image_url": {"url": image}}])])
+PICTURE = "data:image/png;base64," + "A" * 200 + DIGITS + "A" * 200
+
+
+def part(kind: str, key: str, value: str) -> Json:
+    return body_with(messages=[user([{"type": kind, kind: {key: value}}])])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        part("image_url", "url", PICTURE),
+        part("input_audio", "data", "A" * 300 + DIGITS + "A"),
+        part("file", "file_data", PICTURE.replace("image/png", "application/pdf")),
+    ],
+)
+def test_the_media_of_a_message_is_not_text(ruleset: Ruleset, body: Json) -> None:
     assert look(body, ruleset).action == "none"
+
+
+PADDING = "A" * 300
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        part("input_audio", "data", CARD),
+        part("input_audio", "data", PADDING + " " + CARD),
+        part("image_url", "url", "data:image/ " + CARD + " " + PADDING),
+        part("image_url", "url", "data:image/svg+xml;base64," + PADDING + " " + CARD),
+        part("image_url", "url", "data:image/svg+xml,<svg><text>" + CARD + "</text></svg>" + PADDING),
+        part("file", "file_data", "data:text/plain," + CARD + " " + PADDING),
+        body_with(tools=[{"function": {"parameters": {"input_audio": {"data": PADDING + "+" + DIGITS + "+"}}}}]),
+        body_with(metadata={"image_url": {"url": "data:image/png;base64," + PADDING + "+" + DIGITS + "+"}}),
+    ],
+)
+def test_what_only_looks_like_media_is_text(ruleset: Ruleset, body: Json) -> None:
+    assert look(body, ruleset).action == "redact"
+    assert "1111 1111" not in json.dumps(body)
+    assert DIGITS not in json.dumps(body)
+
+
+def texts(*parts: str) -> Json:
+    return body_with(messages=[user([{"type": "text", "text": text} for text in parts])])
+
+
+@pytest.mark.parametrize(
+    ("parts", "left"),
+    [
+        (("my card 4111 1111 ", "1111 1111, thanks"), ["my card " + REDACTED, ", thanks"]),
+        (("4111", " 1111 ", "1111", " 1111"), [REDACTED, "", "", ""]),
+        ((f"{CARD} and 4111 1111", " 1111 1111"), [f"{REDACTED} and {REDACTED}", ""]),
+        (("4111 1111", f" 1111 1111 and {CARD}"), [REDACTED, f" and {REDACTED}"]),
+        (("4111 1111", " 1111 1111 or 4111 1111", " 1111 1111"), [REDACTED, f" or {REDACTED}", ""]),
+    ],
+)
+def test_parts_of_one_message_are_read_as_one_text(ruleset: Ruleset, parts: tuple[str, ...], left: list[str]) -> None:
+    body = texts(*parts)
+    assert look(body, ruleset).action == "redact"
+    assert [each["text"] for each in body["messages"][0]["content"]] == left
+
+
+def test_a_secret_in_two_parts_blocks(ruleset: Ruleset) -> None:
+    verdict = look(texts(AWS[:8], AWS[8:]), ruleset)
+    assert verdict.findings == (
+        {"rule": "aws_access_key", "action": "block", "path": "messages[0].content", "count": 1},
+    )
+
+
+def test_many_keys_that_become_one_stay_many_and_cost_little(ruleset: Ruleset) -> None:
+    body = body_with(metadata={f"a{number}@example.com": number for number in range(400)})
+    assert look(body, ruleset).counts == {"email": 400}
+    assert sorted(body["metadata"].values()) == list(range(400))
+    assert "example.com" not in json.dumps(body)
+
+
+def test_the_number_of_strings_has_a_limit(ruleset: Ruleset) -> None:
+    assert look(body_with(stop=["x"] * 990), ruleset).action == "none"
+    with pytest.raises(InvalidRequest) as caught:
+        look(body_with(stop=["x"] * 1001), ruleset)
+    assert caught.value.code == "invalid_json"
 
 
 def arguments(text: str) -> Json:
@@ -104,10 +180,11 @@ def arguments(text: str) -> Json:
         json.dumps({"card": CARD}),
         json.dumps({"card": int(DIGITS)}),
         json.dumps({CARD: 1}),
+        '{"a": "\\u0034' + DIGITS[1:] + '", "a": "x"}',
         '{"card": "' + "".join(f"\\u{ord(c):04x}" for c in DIGITS) + '"}',
         f'{{"card": "{DIGITS}", "card": "x"}}',
     ],
-    ids=["string", "number", "key", "escaped", "duplicate key"],
+    ids=["string", "number", "key", "escaped duplicate key", "escaped", "duplicate key"],
 )
 def test_tool_arguments_hide_nothing_and_stay_json(ruleset: Ruleset, text: str) -> None:
     body = arguments(text)
@@ -117,10 +194,11 @@ def test_tool_arguments_hide_nothing_and_stay_json(ruleset: Ruleset, text: str) 
     assert DIGITS not in json.dumps(json.loads(left))
 
 
-def test_arguments_that_are_not_json_are_redacted_as_text(ruleset: Ruleset) -> None:
-    body = arguments(f'{{"card": "{CARD}')
+@pytest.mark.parametrize("text", [f'{{"card": "{CARD}', f'{{"card": "\\u0034{CARD[1:]}"}} and more'])
+def test_arguments_that_are_not_json_are_redacted_as_text(ruleset: Ruleset, text: str) -> None:
+    body = arguments(text)
     assert look(body, ruleset).action == "redact"
-    assert CARD not in json.dumps(body)
+    assert CARD[1:] not in json.dumps(body)
 
 
 def test_a_block_rule_blocks_the_current_turn(ruleset: Ruleset) -> None:

@@ -9,13 +9,14 @@ from fakes_dlp import CARD, EMAIL, TOKEN, FakeRule, FakeRuleset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synapse.chat import RequestLimits
 from synapse.dlp import Ruleset, Side, default_ruleset
 from synapse.errors import InvalidRequest
 from synapse.layers.prompt_dlp import CLEAN, inspect, inspect_closely
 
 PAN = "4111 1111 1111 1111"
 LONG_NUMBER = FakeRule("long_number", r"(?<![0-9])[0-9]{8,40}(?![0-9])|[0-9]e\+?[0-9]{2}", "0-9e+")
-MEDIA = "data:image/png;base64," + PAN
+MEDIA = "data:image/png;base64," + "A" * 300 + PAN.replace(" ", "") + "A"
 SPELLED = '{"n":"\\u0034111 1111 1111 1111","url":"\\n"}'
 
 
@@ -94,7 +95,7 @@ def test_the_short_way_gives_what_the_long_one_gives(
     body: dict[str, Any], history: Literal["redact", "block"], json_depth_max: int
 ) -> None:
     ruleset: Any = FakeRuleset(CARD, EMAIL, TOKEN, LONG_NUMBER)
-    options = {"history": history, "json_depth_max": json_depth_max}
+    options = {"history": history, "limits": RequestLimits(json_depth_max=json_depth_max)}
 
     assert outcome(inspect, body, ruleset, **options) == outcome(inspect_closely, body, ruleset, **options)
 
@@ -124,8 +125,9 @@ def test_a_clean_request_needs_no_verdicts(ruleset: Ruleset, text: str) -> None:
     watched: Any = Watched(ruleset)
     body = {**usual(), "model": "m"}
     body["messages"][0]["content"] = text
+    body["messages"][3]["content"] = "x"  # parts have to be put together, which takes the long way
 
-    assert inspect(body, watched, history="redact", json_depth_max=64) is CLEAN
+    assert inspect(body, watched, history="redact", limits=RequestLimits()) is CLEAN
     assert watched.verdicts == 0
 
 
@@ -133,8 +135,9 @@ def test_a_request_that_is_not_clean_gets_them(ruleset: Ruleset) -> None:
     watched: Any = Watched(ruleset)
     body = usual()
     body["messages"][0]["content"] = f"pay with {PAN}"
+    body["messages"][3]["content"] = "x"
 
-    verdict = inspect(body, watched, history="redact", json_depth_max=64)
+    verdict = inspect(body, watched, history="redact", limits=RequestLimits())
 
     assert verdict.findings == ({"rule": "credit_card", "action": "redact", "path": "messages[0].content", "count": 1},)
     assert body["messages"][0]["content"] == "pay with [REDACTED:credit_card]"
@@ -151,7 +154,7 @@ def test_depth_is_counted_through_arguments(nested: int) -> None:
     )
 
     for depth_max in range(1, 24):
-        options = {"history": "redact", "json_depth_max": depth_max}
+        options = {"history": "redact", "limits": RequestLimits(json_depth_max=depth_max)}
         expected = outcome(inspect_closely, body, ruleset, **options)
         assert outcome(inspect, body, ruleset, **options) == expected
         assert (expected == "invalid_json") is (depth_max < nested + 8)

@@ -6,7 +6,7 @@ loopback address. There, and only there, it is called `synapse` and does without
 
 from ipaddress import ip_address
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import blacksheep
 
@@ -45,13 +45,21 @@ def _wants_secure(request: blacksheep.Request) -> bool:
     origin = request.get_first_header(b"origin")
     if origin is None:
         return request.scope["scheme"] != "http" or not _host_is_loopback(request)
-    parts = urlsplit(origin.decode("latin-1"))
-    return parts.scheme != "http" or not _is_loopback(parts.hostname)
+    parts = _split(origin.decode("latin-1"))
+    return parts is None or parts.scheme != "http" or not _is_loopback(parts.hostname)
 
 
 def _host_is_loopback(request: blacksheep.Request) -> bool:
     host = request.get_first_header(b"host") or b""
-    return _is_loopback(urlsplit("//" + host.decode("latin-1")).hostname)
+    parts = _split("//" + host.decode("latin-1"))
+    return parts is not None and _is_loopback(parts.hostname)
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:  # such as a bracket that is not closed
+        return None
 
 
 def _is_loopback(host: str | None) -> bool:
