@@ -5,7 +5,6 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 PORT   ?= 8080
-HOST   ?= 127.0.0.1
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test check format bench load lock clean
@@ -13,10 +12,11 @@ HOST   ?= 127.0.0.1
 help:  ## what each target does
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+# A virtual environment without pip is half-made (Debian needs python3-venv): it is removed, so that the next try counts.
+$(BIN)/pip:
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
-$(VENV)/.installed: requirements/dev.txt | $(BIN)/python
+$(VENV)/.installed: requirements/dev.txt | $(BIN)/pip
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
@@ -26,8 +26,8 @@ $(VENV)/.built: $(VENV)/.installed pyproject.toml setup.py synapse/_dlp.pyx
 
 build: $(VENV)/.built  ## virtual environment, locked dependencies, compiled extension
 
-run: build  ## the gateway with its demo model, team and key (PORT and HOST are respected)
-	$(BIN)/synapse serve --demo --host $(HOST) --port $(PORT)
+run: build  ## the gateway with its demo model, team and key (PORT is respected)
+	$(BIN)/synapse serve --demo --port $(PORT)
 
 test: build  ## everything that proves the project
 	$(BIN)/python -m pytest
@@ -48,7 +48,7 @@ bench: build  ## benchmarks, as ratios within one run
 load: build  ## load test with its latency guard
 	$(BIN)/python -m loadtests
 
-lock: $(BIN)/python  ## pin every dependency with hashes, from pyproject.toml
+lock: $(BIN)/pip  ## pin every dependency with hashes, from pyproject.toml
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra embedded --output-file requirements/runtime.txt pyproject.toml
 	$(BIN)/pip-compile --quiet --allow-unsafe --generate-hashes --strip-extras --no-emit-index-url --no-emit-find-links --no-header --extra embedded --extra dev --output-file requirements/dev.txt pyproject.toml
