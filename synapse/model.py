@@ -1,6 +1,6 @@
 """The values that travel along the request path: the audit entry and what identifies a request."""
 
-import secrets
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -71,7 +71,7 @@ class AuditEntry:
 
 
 def uuid7(
-    clock_ns: Callable[[], int] = time.time_ns, random_bytes: Callable[[int], bytes] = secrets.token_bytes
+    clock_ns: Callable[[], int] = time.time_ns, random_bytes: Callable[[int], bytes] = os.urandom
 ) -> str:
     """A UUIDv7 in canonical text (RFC 9562 §5.7: 48 bits of Unix milliseconds, then 74 random bits)."""
     head = (clock_ns() // 1_000_000) & 0xFFFF_FFFF_FFFF

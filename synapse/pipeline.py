@@ -70,11 +70,13 @@ class Pipeline:
         exchange = Exchange(client, "/v1/chat/completions", audit=self.audit, clock=self.clock)
         try:
             # 1. Auth and use-case scoping.
-            self._authenticate(client, exchange, self.policy.snapshot)
-            raw = await self._receive(client, exchange)
-            # Once more: while a slow body arrived, the key may have been disabled.
             snapshot = self.policy.snapshot
             key = self._authenticate(client, exchange, snapshot)
+            raw = await self._receive(client, exchange)
+            if snapshot is not self.policy.snapshot:
+                # While a slow body arrived something changed, such as that the key was disabled.
+                snapshot = self.policy.snapshot
+                key = self._authenticate(client, exchange, snapshot)
             request = self._understand(raw, exchange, snapshot)
             auth.require_model(key.binding, request.model)
             auth.scope(key.binding, request)
