@@ -14,8 +14,9 @@ from pathlib import Path
 from . import __version__
 from .app import Prepared
 from .limits import SegmentError, SharedLimiter
-from .postgres.embedded import EmbeddedPostgres
+from .postgres.embedded import Access, EmbeddedPostgres
 from .postgres.migrations import upgrade
+from .postgres.state_directory import make_state_directory
 from .postgres.users import OWNER_LOGIN, ensure_first_owner
 from .ruleset_cache import compiled_default_ruleset
 from .serve_demo import DEMO_MODELS, DemoAccess, demo_access
@@ -39,21 +40,21 @@ def serve(settings: Settings, *, demo: bool, say: Say) -> None:
     _prepare_state_dir(settings.state_dir)
     with ExitStack() as running:
         with compiled_default_ruleset(settings.state_dir) as ruleset:
-            dsn = _database(settings, running)
-            asyncio.run(upgrade(dsn))
-            first_password = asyncio.run(ensure_first_owner(dsn, _admin_password(settings)))
+            database = _database(settings, running)
+            asyncio.run(upgrade(database.owner))
+            first_password = asyncio.run(ensure_first_owner(database.owner, _admin_password(settings)))
             access: DemoAccess | None = None
             if demo:
                 settings = _with_demo_models(settings, _start_demo(running))
-                access = asyncio.run(demo_access(dsn, settings.state_dir))
-            prepared = Prepared(settings=settings, dsn=dsn, ruleset=ruleset())
+                access = asyncio.run(demo_access(database.runtime, settings.state_dir))
+            prepared = Prepared(settings=settings, dsn=database.runtime, ruleset=ruleset())
         Server(prepared, on_ready=lambda: say(_greeting(settings, first_password, access))).run()
 
 
 def _prepare_state_dir(path: Path) -> None:
     """What survives a restart is kept here, also without the embedded PostgreSQL: the limits' counters."""
     try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_state_directory(path)
         SharedLimiter.open(path).close()
     except OSError as error:
         raise StartupError(
@@ -64,14 +65,16 @@ def _prepare_state_dir(path: Path) -> None:
         raise StartupError(str(error)) from error
 
 
-def _database(settings: Settings, running: ExitStack) -> str:
-    """The owner's DSN: of the database that was named, or of an embedded server that ends with us."""
+def _database(settings: Settings, running: ExitStack) -> Access:
+    """The database that was named, or an embedded server that ends with us."""
     if settings.database.url is not None:
-        return settings.database.url.get_secret_value()
+        dsn = settings.database.url.get_secret_value()
+        # The workers become the runtime role by SET ROLE.
+        return Access(dsn, dsn)
     embedded = EmbeddedPostgres(settings.state_dir)
-    dsn = embedded.start()
+    owner = embedded.start()
     running.callback(embedded.stop)
-    return dsn
+    return Access(owner, embedded.runtime_dsn())
 
 
 def _admin_password(settings: Settings) -> str | None:

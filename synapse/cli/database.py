@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     import asyncpg
 
+    from ..postgres.embedded import Access
     from ..settings import Settings
 
 Result = TypeVar("Result")
@@ -46,29 +47,31 @@ def change(place: Place, work: "Callable[[asyncpg.Connection[Any]], Awaitable[Re
         finally:
             await connection.close()
 
-    with database(place, migrated=True) as dsn, _explained():
-        return asyncio.run(run(dsn))
+    with database(place, migrated=True) as access, _explained():
+        return asyncio.run(run(access.runtime))
 
 
 @contextmanager
-def database(place: Place, *, migrated: bool) -> Iterator[str]:
-    """The owner's DSN: DATABASE_URL, else the server of the state directory, started for the time if need be."""
-    from ..postgres.embedded import borrowed_server
+def database(place: Place, *, migrated: bool) -> "Iterator[Access]":
+    """DATABASE_URL, else the server of the state directory, started for the time if need be."""
+    from ..postgres.embedded import Access, borrowed_access
 
     settings = place.settings()
     url = settings.database.url
     with _explained():
         if url is not None:
+            dsn = url.get_secret_value()
             if migrated:
-                asyncio.run(_require_migrations(url.get_secret_value()))
-            yield url.get_secret_value()
+                asyncio.run(_require_migrations(dsn))
+            # Its user becomes the runtime role by SET ROLE.
+            yield Access(dsn, dsn)
             return
-        with borrowed_server(settings.state_dir) as dsn:
+        with borrowed_access(settings.state_dir) as access:
             if migrated:
                 from ..postgres.migrations import upgrade
 
-                asyncio.run(upgrade(dsn))
-            yield dsn
+                asyncio.run(upgrade(access.owner))
+            yield access
 
 
 async def _require_migrations(dsn: str) -> None:
@@ -82,6 +85,7 @@ async def _require_migrations(dsn: str) -> None:
 
 @contextmanager
 def _explained() -> Iterator[None]:
+    """One sentence and exit 1 for what an operator can do something about."""
     import asyncpg
 
     from ..postgres.connect import UNREACHABLE, unreachable

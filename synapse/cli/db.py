@@ -19,8 +19,8 @@ def upgrade(*, json: JsonOption = False, state_dir: StateDirOption = None, confi
     """
     from ..postgres import migrations
 
-    with database(Place(state_dir, config), migrated=False) as dsn:
-        applied = asyncio.run(migrations.upgrade(dsn))
+    with database(Place(state_dir, config), migrated=False) as access:
+        applied = asyncio.run(migrations.upgrade(access.owner))
     if json:
         print_json({"applied": applied})
     else:
@@ -32,8 +32,8 @@ def status(*, json: JsonOption = False, state_dir: StateDirOption = None, config
     """Show which migrations were applied, and which are missing."""
     from ..postgres import migrations
 
-    with database(Place(state_dir, config), migrated=False) as dsn:
-        found = asyncio.run(migrations.status(dsn))
+    with database(Place(state_dir, config), migrated=False) as access:
+        found = asyncio.run(migrations.status(access.owner))
     if json:
         print_json(found)
         return

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -19,6 +20,8 @@ from ..startup import StartupError
 from . import server_process
 from .connect import connect
 from .server_home import SOCKET_PORT, SYSTEM_HOME, ServerHome, prepare_home, wheel_version
+from .server_passwords import FILE_NAME as PASSWORDS_FILE
+from .server_passwords import ServerPasswords, make_passwords, read_passwords
 
 SUPERUSER = "postgres"
 OWNER = "synapse_owner"
@@ -33,6 +36,14 @@ ORPHANS_TIMEOUT_S = 10.0
 Use = Literal["serve", "command"]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Access:
+    """Two ways into one database. They hold passwords."""
+
+    owner: str
+    runtime: str
+
+
 class EmbeddedPostgres:
     """The server of one state directory, for as long as the calling process runs."""
 
@@ -41,6 +52,7 @@ class EmbeddedPostgres:
         self._system_home = system_home
         self._use: Use = use
         self._home: ServerHome | None = None
+        self._passwords: ServerPasswords | None = None
         self._lock: _StateLock | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -51,8 +63,14 @@ class EmbeddedPostgres:
         return process.pid if process is not None and process.poll() is None else None
 
     def dsn(self, *, user: str = OWNER, database: str = DATABASE) -> str:
+        """The DSN of one of our three roles, with its password."""
         assert self._home is not None, "the server has not been started"
-        return _dsn(self._home, user=user, database=database)
+        assert self._passwords is not None, "the server has not been started"
+        return _dsn(self._home, self._passwords, user=user, database=database)
+
+    def runtime_dsn(self) -> str:
+        """For the workers: a role of its own, from which no way leads to the owner's rights."""
+        return self.dsn(user=RUNTIME)
 
     def start(self) -> str:
         """Start the server, taking over what an earlier owner left, and return the owner's DSN.
@@ -63,9 +81,9 @@ class EmbeddedPostgres:
         self._lock, self._home = _take_lock(self._state_dir, self._use), home
         try:
             _end_left_over(home)
-            _check_data(home)
+            self._passwords = passwords = _check_data(home, self._state_dir)
             self._process = _start(home)
-            asyncio.run(_prepare_cluster(_dsn(home, user=SUPERUSER, database="postgres")))
+            asyncio.run(_prepare_cluster(self.dsn(user=SUPERUSER, database="postgres"), passwords))
         except BaseException:
             self.stop()
             raise
@@ -87,34 +105,50 @@ class EmbeddedPostgres:
 @contextmanager
 def borrowed_server(state_dir: Path) -> Iterator[str]:
     """The owner's DSN of the running gateway's server, or of one that is started for as long as the block runs."""
+    with borrowed_access(state_dir) as access:
+        yield access.owner
+
+
+@contextmanager
+def borrowed_access(state_dir: Path) -> Iterator[Access]:
+    """The same, also for the runtime role."""
     own = EmbeddedPostgres(state_dir, use="command")
-    dsn: str | None = None
+    access: Access | None = None
 
     def available() -> bool:
-        nonlocal dsn
+        nonlocal access
         try:
-            dsn = own.start()
+            access = Access(own.start(), own.runtime_dsn())
         except StateDirectoryInUseError:
-            dsn = _dsn_of_running(prepare_home(state_dir))
-        return dsn is not None
+            access = _access_of_running(state_dir)
+        return access is not None
 
-    if not server_process.wait_for(available, timeout_s=BORROW_TIMEOUT_S) or dsn is None:
+    if not server_process.wait_for(available, timeout_s=BORROW_TIMEOUT_S) or access is None:
         raise StartupError(f"The PostgreSQL of {state_dir} is in use but does not become ready; look at its log.")
     try:
-        yield dsn
+        yield access
     finally:
         own.stop()
 
 
-def _dsn_of_running(home: ServerHome) -> str | None:
+def _access_of_running(state_dir: Path) -> Access | None:
+    home = prepare_home(state_dir)
     postmaster = server_process.read_postmaster(home.data)
     if postmaster is None or postmaster.status != "ready" or not server_process.is_running(postmaster, home.data):
         return None
-    return _dsn(home, user=OWNER, database=DATABASE)
+    passwords = read_passwords(state_dir)
+    if passwords is None:
+        return None
+    owner, runtime = (_dsn(home, passwords, user=user, database=DATABASE) for user in (OWNER, RUNTIME))
+    return Access(owner, runtime)
 
 
-def _dsn(home: ServerHome, *, user: str, database: str) -> str:
-    return f"postgresql://{user}@/{database}?host={quote(str(home.sockets), safe='')}&port={SOCKET_PORT}"
+def _dsn(home: ServerHome, passwords: ServerPasswords, *, user: str, database: str) -> str:
+    password = {SUPERUSER: passwords.superuser, OWNER: passwords.owner, RUNTIME: passwords.runtime}[user]
+    place = f"host={quote(str(home.sockets), safe='')}&port={SOCKET_PORT}"
+    # Said outright, because PGSSLMODE and its like in the environment are meant for other servers.
+    options = "sslmode=disable&sslnegotiation=postgres&target_session_attrs=any"
+    return f"postgresql://{user}:{password}@/{database}?{place}&{options}"
 
 
 class StateDirectoryInUseError(StartupError):
@@ -182,11 +216,13 @@ def _end_left_over(home: ServerHome) -> None:
         )
 
 
-def _check_data(home: ServerHome) -> None:
+def _check_data(home: ServerHome, state_dir: Path) -> ServerPasswords:
     """Make the data directory when there is none; say what is wrong with one that cannot be served."""
+    passwords = read_passwords(state_dir)
     if not home.data.exists():
-        _initialise(home)
-        return
+        passwords = passwords or make_passwords(state_dir)
+        _initialise(home, passwords)
+        return passwords
     try:
         version = (home.data / "PG_VERSION").read_text().strip()
     except FileNotFoundError as error:
@@ -200,9 +236,15 @@ def _check_data(home: ServerHome) -> None:
             f"{home.data} was written by PostgreSQL {version} and this is PostgreSQL {major}: "
             "move the data with pg_dump and pg_restore, or install the earlier version of Synapse."
         )
+    if passwords is None:
+        raise StartupError(
+            f"The passwords of the database in {home.data} are missing: restore {state_dir / PASSWORDS_FILE} from a "
+            "backup, or move the data away to start with an empty database."
+        )
+    return passwords
 
 
-def _initialise(home: ServerHome) -> None:
+def _initialise(home: ServerHome, passwords: ServerPasswords) -> None:
     """initdb beside the final place, then rename: a half-made data directory is never taken for a whole one."""
     fresh = home.base / "data.new"
     if fresh.exists():
@@ -210,13 +252,29 @@ def _initialise(home: ServerHome) -> None:
     command: list[str | Path] = [home.binaries / "initdb", "-D", fresh]
     command += [f"--username={SUPERUSER}", "--encoding=UTF8", "--no-locale"]
     command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--data-checksums"]
-    # Who may use the socket is decided by the permissions of its directory.
-    command += ["--auth=trust", "--no-instructions"]
-    result = server_process.run_as(home.account, command, cwd=home.base)
+    command += ["--auth=scram-sha-256", "--no-instructions"]
+    with _password_file(home, passwords.superuser) as password_file:
+        command.append(f"--pwfile={password_file}")
+        result = server_process.run_as(home.account, command, cwd=home.base)
     if result.returncode != 0:
         reason = " ".join(line for line in result.stderr.splitlines() if "error" in line or "FATAL" in line)
         raise StartupError(f"The embedded PostgreSQL could not be created in {home.base}: {reason or result.stderr}")
     fresh.rename(home.data)
+
+
+@contextmanager
+def _password_file(home: ServerHome, password: str) -> Iterator[Path]:
+    """The superuser's password for initdb, which runs as the server's account and takes it from a file only."""
+    path = home.base / "password.new"
+    path.unlink(missing_ok=True)
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            if home.account is not None:
+                os.fchown(file.fileno(), home.account.uid, home.account.gid)
+            file.write(password + "\n")
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _start(home: ServerHome) -> subprocess.Popen[bytes]:
@@ -260,15 +318,15 @@ def _last_failure(log: Path, offset: int) -> str:
     return " ".join(lines[-3:]) if lines else "it said nothing"
 
 
-async def _prepare_cluster(dsn: str) -> None:
+async def _prepare_cluster(dsn: str, passwords: ServerPasswords) -> None:
     """The roles and the database. Checked at each start, so that a crash half-way is made good."""
     async with connect(dsn) as connection:
         roles = {row[0] for row in await connection.fetch("SELECT rolname FROM pg_roles")}
         async with connection.transaction():
             if OWNER not in roles:
-                await connection.execute(f"CREATE ROLE {OWNER} LOGIN")
+                await connection.execute(f"CREATE ROLE {OWNER} LOGIN PASSWORD '{passwords.owner}'")
             if RUNTIME not in roles:
-                await connection.execute(f"CREATE ROLE {RUNTIME} NOLOGIN")
+                await connection.execute(f"CREATE ROLE {RUNTIME} LOGIN PASSWORD '{passwords.runtime}'")
                 await connection.execute(f"GRANT {RUNTIME} TO {OWNER} WITH INHERIT FALSE, SET TRUE")
         if not await connection.fetchval("SELECT true FROM pg_database WHERE datname = $1", DATABASE):
             await connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")

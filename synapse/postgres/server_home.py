@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..startup import StartupError
+from .state_directory import make_state_directory
 
 # Accounts that root hands the server to, the first that exists.
 SERVER_ACCOUNTS = ("synapse", "nobody")
@@ -85,10 +86,7 @@ def _wheel_directory() -> Path:
 
 def _writable_state_dir(state_dir: Path) -> Path:
     try:
-        if not state_dir.exists():
-            state_dir.mkdir(parents=True)
-            # The server's account must pass through root's state directory, but need not list it.
-            state_dir.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        make_state_directory(state_dir)
         state_dir = state_dir.resolve(strict=True)
     except OSError as error:
         raise StartupError(f"The state directory {state_dir} cannot be used: {error.strerror}.") from error

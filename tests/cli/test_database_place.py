@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 from typer.testing import Result
 
+from synapse.cli.database import Place, change
 from synapse.postgres import migrations, store
 from synapse.postgres.embedded import borrowed_server
 
@@ -108,3 +109,10 @@ def test_a_broken_data_directory_is_one_sentence(run: Command, public_tmp_path: 
     assert result.exit_code == 1
     assert "PG_VERSION is missing" in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_command_has_the_workers_rights_and_no_way_to_more(clean_environment: None, public_tmp_path: Path) -> None:
+    async def session_user(connection: "asyncpg.Connection") -> str:
+        return str(await connection.fetchval("SELECT session_user"))
+
+    assert change(Place(public_tmp_path / "state", None), session_user) == "synapse_runtime"

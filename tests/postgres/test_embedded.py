@@ -17,7 +17,8 @@ import asyncpg
 import pytest
 
 from synapse.postgres import server_process
-from synapse.postgres.embedded import SUPERUSER, EmbeddedPostgres, borrowed_server
+from synapse.postgres.embedded import OWNER, RUNTIME, SUPERUSER, EmbeddedPostgres, borrowed_server
+from synapse.postgres.pool import runtime_connection
 from synapse.postgres.server_home import SOCKET_PATH_BYTES_MAX, prepare_home
 from synapse.startup import StartupError
 
@@ -389,3 +390,68 @@ def test_a_directory_without_permission_is_named(public_tmp_path: Path) -> None:
     assert one.process.returncode == 1
     assert complaint.count("\n") == 1
     assert "is not writable for user nobody" in complaint
+
+
+def test_nobody_gets_in_without_a_password(server: EmbeddedPostgres) -> None:
+    socket_only = server.dsn().partition("@")[2]
+    for role in (SUPERUSER, OWNER, RUNTIME):
+        with pytest.raises(asyncpg.InvalidPasswordError):
+            query(f"postgresql://{role}:wrong@{socket_only}", "SELECT 1")
+        assert query(server.dsn(user=role), "SELECT session_user") == role
+
+
+def test_the_passwords_are_where_only_the_starting_user_reads_them(
+    server: EmbeddedPostgres, public_tmp_path: Path
+) -> None:
+    state_dir = public_tmp_path / "state"
+    kept = state_dir / "postgres.passwords"
+    passwords = kept.read_text().split()
+
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert kept.stat().st_uid == os.geteuid()
+    assert len(set(passwords)) == 3
+    for path in (path for path in state_dir.rglob("*") if path.is_file() and path != kept):
+        content = path.read_bytes()
+        assert not any(password.encode() in content for password in passwords), path
+
+
+@pytest.mark.parametrize("way", ["SET ROLE synapse_owner", "SET SESSION AUTHORIZATION synapse_owner"])
+def test_no_way_leads_from_the_workers_role_to_the_owner(server: EmbeddedPostgres, way: str) -> None:
+    async def run() -> str:
+        connection = await runtime_connection(server.runtime_dsn())
+        try:
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(way)
+            await connection.execute("SET ROLE NONE")
+            return str(await connection.fetchval("SELECT current_user"))
+        finally:
+            await connection.close()
+
+    assert asyncio.run(run()) == RUNTIME
+
+
+def test_data_whose_passwords_are_gone_is_named(state_dir: Path) -> None:
+    (state_dir / "postgres.passwords").unlink()
+
+    with pytest.raises(StartupError, match=r"passwords .* are missing: restore .*/postgres.passwords from a backup"):
+        EmbeddedPostgres(state_dir).start()
+
+
+def test_damaged_passwords_are_named_and_not_repeated(state_dir: Path) -> None:
+    (state_dir / "postgres.passwords").write_text("secret'word\n")
+
+    with pytest.raises(StartupError, match=r"postgres.passwords is damaged") as refusal:
+        EmbeddedPostgres(state_dir).start()
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("PGSSLMODE", "verify-full"), ("PGTARGETSESSIONATTRS", "standby"), ("PGSSLNEGOTIATION", "direct")],
+)
+def test_what_the_environment_says_of_other_servers_does_not_matter(
+    server: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+
+    assert query(server.dsn(), "SELECT 1") == 1

@@ -107,13 +107,17 @@ def test_a_gap_in_the_numbers_is_refused(directory: Path) -> None:
         migrations.read_migrations(directory)
 
 
+def as_somebody(dsn: str) -> str:
+    return "postgresql://somebody:something@" + dsn.partition("@")[2]
+
+
 @pytest.fixture
 async def external_dsn(postgres_server: EmbeddedPostgres) -> AsyncIterator[str]:
     """A database whose owner may not make roles, on a server without the runtime role of that database."""
     superuser = await asyncpg.connect(postgres_server.dsn(user=SUPERUSER, database="postgres"))
-    await superuser.execute("CREATE ROLE somebody LOGIN")
+    await superuser.execute("CREATE ROLE somebody LOGIN PASSWORD 'something'")
     await superuser.execute("CREATE DATABASE external OWNER somebody")
-    yield postgres_server.dsn(user="somebody", database="external")
+    yield as_somebody(postgres_server.dsn(database="external"))
     await superuser.execute("DROP DATABASE external WITH (FORCE)")
     await superuser.execute("DROP ROLE somebody")
     await superuser.close()
@@ -139,7 +143,7 @@ async def test_a_user_who_may_not_create_anything_is_told_to_own_the_database(
     await superuser.close()
 
     with pytest.raises(StartupError, match="should own the database"):
-        await migrations.upgrade(empty_database_dsn.replace("synapse_owner", "somebody"))
+        await migrations.upgrade(as_somebody(empty_database_dsn))
 
 
 @pytest.mark.parametrize(
@@ -188,9 +192,9 @@ def foreign_server(public_tmp_path: Path) -> Iterator[EmbeddedPostgres]:
 async def test_an_owner_who_may_make_roles_needs_no_administrator(foreign_server: EmbeddedPostgres) -> None:
     superuser = await asyncpg.connect(foreign_server.dsn(user=SUPERUSER, database="postgres"))
     await superuser.execute("DROP ROLE synapse_runtime")
-    await superuser.execute("CREATE ROLE somebody LOGIN")
+    await superuser.execute("CREATE ROLE somebody LOGIN PASSWORD 'something'")
     await superuser.execute("CREATE DATABASE external OWNER somebody")
-    dsn = foreign_server.dsn(user="somebody", database="external")
+    dsn = as_somebody(foreign_server.dsn(database="external"))
     with pytest.raises(StartupError, match="CREATE ROLE synapse_runtime NOLOGIN; GRANT synapse_runtime TO somebody;"):
         await migrations.upgrade(dsn)
 
