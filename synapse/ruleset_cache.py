@@ -6,13 +6,16 @@ A file is named after what it was made of, rules and engine alike, so one that f
 import hashlib
 import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 from .dlp import Ruleset, load_default_rules
 from .dlp.ruleset import version_of
+from .processes import die_with_parent
+from .startup import StartupError
 
 DEFAULT_POLICY = "default"
 _DIGEST_BYTES = 32
@@ -26,20 +29,47 @@ def compiled_default_ruleset(state_dir: Path) -> Iterator[Callable[[], bytes]]:
     if kept is not None:
         yield lambda: kept
         return
-    # Another process, since compiling holds the interpreter while the database could be started.
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
-        compiling = pool.submit(_compile)
+    with _compiling() as result:
 
-        def result() -> bytes:
-            dump = compiling.result()
+        def compiled() -> bytes:
+            dump = result()
             _keep(path, dump)
             return dump
 
-        yield result
+        yield compiled
 
 
-def _compile() -> bytes:
-    return Ruleset.compile(load_default_rules(), name=DEFAULT_POLICY).dumps()
+@contextmanager
+def _compiling() -> Iterator[Callable[[], bytes]]:
+    """Another process, since compiling holds the interpreter while the database could be started.
+
+    Not a pool of one: that starts threads, and the parent has yet to fork its workers.
+    """
+    fork = multiprocessing.get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    child = fork.Process(target=_compile, args=(sender, os.getpid()), name="rules")
+    with receiver:
+        with sender:
+            child.start()
+
+        def result() -> bytes:
+            try:
+                return receiver.recv_bytes()
+            except EOFError:
+                raise StartupError("The DLP rules were not compiled; the lines above say why.") from None
+
+        try:
+            yield result
+        finally:
+            child.kill()
+            child.join()
+
+
+def _compile(sender: Connection, parent: int) -> None:
+    # Nothing here is worth finishing, and a Ctrl-C that reaches us too is the parent's to answer.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    die_with_parent(parent, signal.SIGKILL)
+    sender.send_bytes(Ruleset.compile(load_default_rules(), name=DEFAULT_POLICY).dumps())
 
 
 def _read(path: Path) -> bytes | None:
