@@ -1,6 +1,7 @@
 """Tool-call arguments are JSON after redaction if, and only if, they were before; escapes hide nothing."""
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from fakes_dlp import ASSIGNED, CARD, EMAIL, SIGN, TOKEN, FakeRule, FakeRuleset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synapse.dlp import Side
+from synapse.dlp import Finding, Side
 from synapse.layers.answer.arguments import ArgumentsChannel
 
 DIGITS = FakeRule("digits", "4{4}", "4")
@@ -145,3 +146,36 @@ def test_text_that_is_no_json_gives_the_same_in_every_cut(pieces: list[str]) -> 
     text = "".join(pieces)
 
     assert redact(pieces) == redact([text]) == redact(list(text))
+
+
+class Leading:
+    """A redactor that finds a letter in every four characters at once, so that nothing but the channel takes time."""
+
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.blocked = False
+        self._length = 0
+
+    def feed(self, text: str) -> str:
+        for at in range(0, len(text), 4):
+            start = self._length + at
+            self.findings.append(Finding("x", "fake", "redact", start, start + 1))
+        self._length += len(text)
+        return "".join("[REDACTED:x]" + text[at + 1 : at + 4] for at in range(0, len(text), 4))
+
+    def finish(self) -> str:
+        return ""
+
+
+def test_many_matches_in_one_text_take_time_in_proportion_to_them() -> None:
+    def seconds(count: int) -> float:
+        channel = ArgumentsChannel(("tool_calls", 0, "function", "arguments"), Leading())  # type: ignore[arg-type]
+        text = 'a\\u0041"b' * count
+        start = time.process_time()
+        channel.feed(text)
+        return time.process_time() - start
+
+    seconds(100)
+
+    # Eight times the text: in proportion it takes 8 times as long, by its square 64 times.
+    assert min(seconds(16_000) for _ in range(2)) < 24 * min(seconds(2_000) for _ in range(3))

@@ -3,22 +3,13 @@ match leaves JSON as valid as it was: a placeholder inside a string, zero inside
 """
 
 import re
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Literal
 
 from ...dlp import Finding, Redactor
 from ...errors import GatewayError
 from .channels import Path, TextChannel
-
-_HEX = "[0-9a-fA-F]"
-_HIGH = rf"\\u[dD][89abAB]{_HEX}{{2}}"
-_LOW = rf"\\u[dD][c-fC-F]{_HEX}{{2}}"
-# One escape that no text to come can change: a pair of surrogates, any other code unit, or a short escape.
-_ESCAPE = re.compile(rf"{_HIGH}{_LOW}|\\u(?![dD][89abAB]){_HEX}{{4}}|\\[^u]")
-# The beginning of an escape at the end of a text; a high surrogate is one, as its pair may follow.
-_OPEN = re.compile(rf"\\(?:u(?:{_HEX}{{0,3}}|[dD][89abAB]{_HEX}{{2}}(?:\\(?:u(?:[dD](?:[c-fC-F]{_HEX}?)?)?)?)?))?\Z")
-_UNPAIRED = re.compile(rf"\\u{_HEX}{{4}}")
-_SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+from .escapes import ESCAPE, Window, decode, decoded
 
 # Outside strings: digits, one word, or one character that JSON is built with.
 _BARE = re.compile(r'([0-9]+)|([^\s{}\[\]:,"0-9+\-.]+)|.', re.DOTALL)
@@ -31,29 +22,16 @@ _BEFORE_NUMBER = re.compile(r"(?:\A|[^0-9.eE+\-])(-?)\Z")
 class ArgumentsChannel(TextChannel):
     """The raw text of a call's arguments; the redactor is fed with what it decodes to."""
 
-    __slots__ = (
-        "_decoded",
-        "_in_string",
-        "_offsets",
-        "_open",
-        "_owed",
-        "_position",
-        "_raw",
-        "_rendered",
-        "_tail",
-        "_zeros",
-    )
+    __slots__ = ("_ended", "_in_string", "_open", "_owed", "_rendered", "_seen", "_tail", "_window", "_zeros")
 
     def __init__(self, path: Path, redactor: Redactor) -> None:
         super().__init__(path, redactor)
         self._open = ""  # raw text of an escape that is not whole yet
-        # The window: what was decoded and has not left, its raw text, where each decoded character begins in that.
-        self._decoded = ""
-        self._raw = ""
-        self._offsets: list[int] | None = None  # None: at the same place, there is no escape in the window
-        self._position = 0  # of the window, in decoded characters from the beginning
+        self._window = Window()
         self._owed = ""  # what the redactor let go and could not be rendered yet
-        self._rendered = 0  # how many findings were
+        self._seen = 0  # how many of the redactor's findings are done with
+        self._rendered = 0  # how many of them had an effect on the text
+        self._ended = False
         # Where the text that has left ends.
         self._in_string = False
         self._tail = ""
@@ -61,96 +39,87 @@ class ArgumentsChannel(TextChannel):
 
     @property
     def holds(self) -> bool:
-        return bool(super().holds or self._open or self._decoded)
+        return bool(super().holds or self._open or self._window.length)
 
     def shown(self, text: str) -> str:
         return decoded(text)
 
     def _pass(self, text: str) -> str:
-        if self._decoded or self._open or self._zeros or "\\" in text:
+        if self._redactor.blocked:
+            return ""
+        if self._window.length or self._open or self._zeros or "\\" in text:
             return self._render(self._redactor.feed(self._append(self._open + text)))
         out = self._redactor.feed(text)
         if out == text:
-            self._position += len(text)
+            self._window.position += len(text)
             return self._leave(text)
-        self._decoded = self._raw = text
+        self._window.append(text, text, None)
         return self._render(out)
 
     def _end(self) -> str:
         rest = self._append(self._open, final=True)
         out = self._render(self._redactor.feed(rest) if rest else "")
-        return out + self._render(self._redactor.finish()) + self._settle_zeros("")
-
-    # The window
+        tail = self._redactor.finish()
+        self._ended = True
+        return out + self._render(tail) + self._settle_zeros("")
 
     def _append(self, raw: str, *, final: bool = False) -> str:
         """Take raw text into the window; returns what it decodes to. The beginning of an escape waits."""
-        decoded, offsets, self._open = _decode(raw, final=final)
-        if self._offsets is not None or offsets is not None:
-            base = len(self._raw)
-            before = self._offsets if self._offsets is not None else range(base)
-            added = offsets if offsets is not None else range(len(raw))
-            self._offsets = [*before, *(base + offset for offset in added)]
-        self._decoded += decoded
-        self._raw += raw[: len(raw) - len(self._open)]
-        return decoded
-
-    def _take(self, count: int) -> list[str]:
-        """Remove decoded characters from the front of the window; returns the raw text of each."""
-        starts = self._offsets if self._offsets is not None else range(len(self._raw))
-        bounds = [*starts[:count], starts[count] if count < len(starts) else len(self._raw)]
-        units = [self._raw[start:end] for start, end in pairwise(bounds)]
-        self._drop(count)
-        return units
-
-    def _drop(self, count: int) -> str:
-        """Remove decoded characters from the front of the window; returns their raw text."""
-        if self._offsets is None:
-            end = count
-        else:
-            end = self._offsets[count] if count < len(self._offsets) else len(self._raw)
-            self._offsets = [offset - end for offset in self._offsets[count:]] or None
-        raw, self._raw = self._raw[:end], self._raw[end:]
-        self._decoded = self._decoded[count:]
-        self._position += count
-        return raw
+        text, offsets, self._open = decode(raw, final=final)
+        self._window.append(text, raw[: len(raw) - len(self._open)], offsets)
+        return text
 
     # Rendering
 
     def _render(self, out: str) -> str:
         """The raw text for what the redactor let go; its findings say which part of it is a replacement."""
+        findings = self._new_findings()
+        if not out and not findings:
+            return ""
         out, self._owed = self._owed + out, ""
-        parts = []
-        for finding in self._new_findings():
-            gap = max(0, finding.start - self._position)
-            placeholder = f"[REDACTED:{finding.rule}]"
-            if finding.action == "block" or not out.startswith(placeholder, gap):
-                break
-            parts.append(self._leave(self._drop(gap)))
-            parts.append(self._replace(self._take(finding.end - self._position), placeholder))
-            out = out[gap + len(placeholder) :]
-            self._rendered += 1
-        if not self._decoded.startswith(out):
+        window = self._window
+        window.settle()
+        parts: list[str] = []
+        at = 0
+        for finding in findings:
+            if finding.action != "alert":
+                gap = max(0, finding.start - window.position)
+                placeholder = f"[REDACTED:{finding.rule}]"
+                if finding.action == "block" or not out.startswith(placeholder, at + gap):
+                    break
+                parts.append(self._leave(window.take(gap)))
+                parts.append(self._replace(window.take_each(finding.end - window.position), placeholder))
+                at += gap + len(placeholder)
+                self._rendered += 1
+            self._seen += 1
+        parts.append(self._leave(window.take(self._owe(out[at:]))))
+        return "".join(parts)
+
+    def _owe(self, out: str) -> int:
+        """How much of the window is what the redactor let go last, with no finding in it."""
+        if not self._window.begins(out):
             # The placeholder of a match whose end is not known yet: its finding comes with that.
             text, mark, rest = out.rpartition("[REDACTED:")
             out, self._owed = text, mark + rest
-        if not self._decoded.startswith(out):
+        if not self._window.begins(out):
             # Nothing may leave that is not known to be what the redactor let go.
             raise GatewayError("The redacted tool-call arguments cannot be matched with what was scanned.")
-        parts.append(self._leave(self._drop(len(out))))
-        return "".join(parts)
+        return len(out)
 
-    def _new_findings(self) -> list[Finding]:
-        """Those with an effect on the text which were not rendered yet. Alerts come late and out of order."""
-        acting = [finding for finding in self._redactor.findings if finding.action != "alert"]
-        return acting[self._rendered :]
+    def _new_findings(self) -> Sequence[Finding]:
+        """Those which were not rendered yet. Those with an effect on the text come in its order."""
+        findings = self._redactor.findings
+        if self._ended or self._redactor.blocked:
+            # Now they are sorted, and alerts which came late stand before others.
+            return [finding for finding in findings if finding.action != "alert"][self._rendered :]
+        return findings[self._seen :]
 
     def _leave(self, raw: str) -> str:
         """Raw text that passes as it is."""
         if not raw:
             return ""
         zeros = self._settle_zeros(raw[0])
-        quotes = (_ESCAPE.sub("", raw) if "\\" in raw else raw).count('"')
+        quotes = (ESCAPE.sub("", raw) if "\\" in raw else raw).count('"')
         self._in_string ^= bool(quotes & 1)
         self._tail = (self._tail + raw)[-2:]
         return zeros + raw
@@ -205,39 +174,3 @@ class ArgumentsChannel(TextChannel):
             return "1" + "0" * (count - 1)
         space = " " * (count - 1)
         return "0" + space if place == "minus" else space + "0"
-
-
-def decoded(raw: str) -> str:
-    """A whole text of arguments as rules see it."""
-    return _decode(raw, final=True)[0]
-
-
-def _decode(raw: str, *, final: bool) -> tuple[str, list[int] | None, str]:
-    """Decoded text, the offset of each of its characters in `raw` when they differ, the open escape at the end."""
-    if "\\" not in raw:
-        return raw, None, ""
-    parts: list[str] = []
-    offsets: list[int] = []
-    at = 0
-    while (slash := raw.find("\\", at)) >= 0:
-        parts.append(raw[at:slash])
-        offsets.extend(range(at, slash))
-        if not final and _OPEN.match(raw, slash):
-            return "".join(parts), offsets, raw[slash:]
-        escape = _ESCAPE.match(raw, slash) or _UNPAIRED.match(raw, slash)
-        at = escape.end() if escape else slash + 1
-        parts.append(_character(raw[slash:at]))
-        offsets.append(slash)
-    parts.append(raw[at:])
-    offsets.extend(range(at, len(raw)))
-    return "".join(parts), offsets, ""
-
-
-def _character(escape: str) -> str:
-    if len(escape) == 12:
-        high, low = int(escape[2:6], 16), int(escape[8:], 16)
-        return chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
-    if len(escape) == 6:
-        unit = chr(int(escape[2:], 16))  # noqa: FURB166  # the prefix is no 0x
-        return "\ufffd" if "\ud800" <= unit <= "\udfff" else unit
-    return _SHORT.get(escape[-1], escape[-1])

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from ..._dlp import StringWalk, same_quotes
 from ...chat import Json
-from .arguments import decoded
 from .channels import Path
 from .choice import NAME_CHARS_MAX, WHOLE_FIELDS
 from .envelope import CHOICE, CHOICES_MAX, ENVELOPE, UNSCANNABLE
+from .escapes import decoded
 from .strings import API_WORDS, JSON_DEPTH_MAX, WORD_CHARS_MAX, WORD_KEYS
 
 # Texts and calls of one message: real ones have under ten. More is for the limits of a choice's channels to judge.
