@@ -10,8 +10,6 @@ A layer decides by returning or by raising a GatewayError. Nothing the client se
 """
 
 import asyncio
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
@@ -20,12 +18,11 @@ import orjson
 
 from . import chat
 from .chat import ChatRequest, RequestLimits
-from .dlp import Ruleset, Side
+from .dlp import Ruleset
 from .errors import (
     GatewayError,
     InvalidRequest,
     PromptBlocked,
-    ProviderRefusal,
     UpstreamConnectError,
     UpstreamCut,
     UpstreamError,
@@ -37,6 +34,7 @@ from .layers.response_dlp import StreamFilter, filter_answer
 from .layers.routing import Route
 from .model import uuid7
 from .policy import Key, Snapshot
+from .provider_refusal import provider_refusal
 
 _JSON = (b"content-type", b"application/json")
 _EVENT_STREAM = [
@@ -48,7 +46,6 @@ _EVENT_STREAM = [
 PROVIDER_ERROR_BYTES_MAX = 64 * 1024
 # Tokens reserved for an answer whose length the request does not limit.
 ANSWER_TOKENS_ASSUMED = 1024
-_RETRY_AFTER = re.compile(r"\d{1,9}(\.\d{1,3})?|[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT")
 # A provider's statuses that speak of our credentials, not of the client's request.
 _OUR_FAULT = frozenset((401, 403, 407))
 
@@ -261,35 +258,9 @@ async def _require_success(response: UpstreamResponse, exchange: Exchange, rules
         raise UpstreamError(f"The upstream '{name}' answered {status}.")
     raw = await response.read(PROVIDER_ERROR_BYTES_MAX)
     exchange.lap("upstream")
-    error, found = _provider_error(raw, ruleset)
+    refusal, found = provider_refusal(status, raw, retry_after=response.header(b"retry-after"), ruleset=ruleset)
     exchange.found_in_refusal(found)
-    raise ProviderRefusal(status, error, headers=_retry_after(response))
-
-
-def _provider_error(raw: bytes, ruleset: Ruleset) -> tuple[dict[str, str], Counter[str]]:
-    """The error object of a provider, its texts scanned like an answer, and what was found in them."""
-    found: Counter[str] = Counter()
-    try:
-        body = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        return {}, found
-    error = body.get("error") if isinstance(body, dict) else None
-    if isinstance(error, str):
-        error = {"message": error}
-    if not isinstance(error, dict):
-        return {}, found
-    texts = {name: error[name] for name in ("message", "type", "code", "param") if isinstance(error.get(name), str)}
-    for name, text in texts.items():
-        scan = ruleset.scan(text, Side.ANSWER)
-        found.update(finding.rule for finding in scan.findings if finding.action != "alert")
-        texts[name] = scan.redacted
-    return texts, found
-
-
-def _retry_after(response: UpstreamResponse) -> dict[str, str]:
-    """A number of seconds, or a date as RFC 9110 §5.6.7 writes it; anything else is not passed on."""
-    value = (response.header(b"retry-after") or b"").decode("latin-1")
-    return {"retry-after": value} if _RETRY_AFTER.fullmatch(value) else {}
+    raise refusal
 
 
 def _model_list(key: Key) -> dict[str, object]:

@@ -4,7 +4,6 @@ import contextlib
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -171,7 +170,7 @@ def running_gateway(
     """`synapse serve` on a free port, ready. `sections` go into its synapse.toml; its state stays in `directory`."""
     state_dir = directory / "state"
     # PostgreSQL does not run as root: the account it runs as then has to reach its data.
-    directory.chmod(0o711)
+    directory.chmod(0o755)
     config = directory / "synapse.toml"
     config.write_text(config_text(demo_url, **sections))
     command = [sys.executable, "-m", "synapse", "serve", "--port", "0", "--config", str(config), *arguments]
@@ -218,15 +217,6 @@ def _ready_address(process: "subprocess.Popen[str]", directory: Path) -> str:
         return None
 
     return str(wait_until(address, timeout_s=START_TIMEOUT_S, what="the gateway's readiness"))
-
-
-@pytest.fixture
-def open_dir() -> Iterator[Path]:
-    """A temporary directory that every account may pass through, unlike pytest's own."""
-    path = Path(tempfile.mkdtemp(prefix="synapse-test-"))
-    path.chmod(0o711)
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture(scope="session")

@@ -98,10 +98,10 @@ async def test_find_finds_a_request_by_the_text_of_its_prompt(gateway: Gateway, 
     assert headers["x-request-id"] not in gateway.synapse("audit", "find", "--text", text + " ", "--json").stdout
 
 
-async def test_a_hash_key_makes_the_hashes_useless_without_it(open_dir: Path, demo_url: str) -> None:
+async def test_a_hash_key_makes_the_hashes_useless_without_it(public_tmp_path: Path, demo_url: str) -> None:
     secret = "0123456789abcdef0123456789abcdef"
     with running_gateway(
-        open_dir, demo_url, environ={"SYNAPSE_AUDIT__HASH_KEY": secret}, server={"workers": 1}
+        public_tmp_path, demo_url, environ={"SYNAPSE_AUDIT__HASH_KEY": secret}, server={"workers": 1}
     ) as gateway:
         gateway.synapse("teams", "create", "quality", "--contact", "quality@example.org")
         key = KeyMaker(gateway)(models=("echo",))
@@ -111,10 +111,10 @@ async def test_a_hash_key_makes_the_hashes_useless_without_it(open_dir: Path, de
 
 
 async def test_when_the_log_is_full_requests_are_refused_before_any_upstream_call(
-    open_dir: Path, demo_url: str
+    public_tmp_path: Path, demo_url: str
 ) -> None:
     with running_gateway(
-        open_dir, demo_url, server={"workers": 1}, audit={"queue_records_max": 40, "flush_interval_s": 0.01}
+        public_tmp_path, demo_url, server={"workers": 1}, audit={"queue_records_max": 40, "flush_interval_s": 0.01}
     ) as gateway:
         gateway.synapse("teams", "create", "quality", "--contact", "quality@example.org")
         key = KeyMaker(gateway)(models=("echo",))

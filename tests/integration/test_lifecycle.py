@@ -49,8 +49,8 @@ def alive(pid: int) -> bool:
         return False
 
 
-def test_a_stop_while_the_rules_compile_leaves_nothing_behind(open_dir: Path) -> None:
-    with starting_gateway(open_dir) as process:
+def test_a_stop_while_the_rules_compile_leaves_nothing_behind(public_tmp_path: Path) -> None:
+    with starting_gateway(public_tmp_path) as process:
         (compiler,) = wait_until(lambda: forked_children(process.pid), timeout_s=20, what="the compiling process")
         process.send_signal(signal.SIGTERM)
         process.wait(20)

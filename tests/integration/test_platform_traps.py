@@ -179,9 +179,9 @@ def test_health(gateway: Gateway, path: str) -> None:
 
 
 @pytest.fixture
-def own_gateway(open_dir: Path, demo_url: str):
+def own_gateway(public_tmp_path: Path, demo_url: str):
     """A gateway of one's own, to be hurt."""
-    with running_gateway(open_dir, demo_url, server={"workers": 2, "stop_timeout_s": 2.0}) as gateway:
+    with running_gateway(public_tmp_path, demo_url, server={"workers": 2, "stop_timeout_s": 2.0}) as gateway:
         gateway.synapse("teams", "create", "quality", "--contact", "quality@example.org")
         yield gateway
 
@@ -215,8 +215,8 @@ def test_a_long_stream_does_not_keep_the_gateway_from_stopping(own_gateway: Gate
         assert time.monotonic() - started < 10
 
 
-def test_nothing_outlives_a_killed_gateway_and_the_next_one_starts(open_dir: Path, demo_url: str) -> None:
-    with running_gateway(open_dir, demo_url, arguments=("--demo",), server={"workers": 2}) as gateway:
+def test_nothing_outlives_a_killed_gateway_and_the_next_one_starts(public_tmp_path: Path, demo_url: str) -> None:
+    with running_gateway(public_tmp_path, demo_url, arguments=("--demo",), server={"workers": 2}) as gateway:
         pid = gateway.process.pid
         family = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
         assert len(family) >= 4  # two workers, PostgreSQL, the demo server
@@ -224,5 +224,5 @@ def test_nothing_outlives_a_killed_gateway_and_the_next_one_starts(open_dir: Pat
         gateway.process.wait()
         for member in family:
             wait_until(lambda member=member: not alive(member), what=f"the end of process {member}")
-    with running_gateway(open_dir, demo_url, server={"workers": 1}) as gateway:
+    with running_gateway(public_tmp_path, demo_url, server={"workers": 1}) as gateway:
         assert gateway.process.poll() is None

@@ -37,8 +37,8 @@ def used_port() -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def test_five_mistakes_are_five_lines(open_dir: Path) -> None:
-    config = open_dir / "synapse.toml"
+def test_five_mistakes_are_five_lines(public_tmp_path: Path) -> None:
+    config = public_tmp_path / "synapse.toml"
     config.write_text(
         '[server]\nport = 99999\nbody_timeout = 3\nworkers = "many"\n'
         '[audit]\nqueue_records_max = 0\n[[upstreams]]\nname = "a"\nbase_url = "ftp://x"\nzone = "on_prem"\n'
@@ -48,7 +48,7 @@ def test_five_mistakes_are_five_lines(open_dir: Path) -> None:
         capture_output=True,
         text=True,
         timeout=30,
-        env={**os.environ, "SYNAPSE_STATE_DIR": str(open_dir / "state")},
+        env={**os.environ, "SYNAPSE_STATE_DIR": str(public_tmp_path / "state")},
         check=False,
     )
     assert result.returncode == 2
@@ -63,7 +63,7 @@ def test_five_mistakes_are_five_lines(open_dir: Path) -> None:
         assert str(config) in line
         assert key in line
         assert value in line
-    assert not (open_dir / "state").exists()
+    assert not (public_tmp_path / "state").exists()
 
 
 def keys_order(line: str) -> int:
@@ -71,22 +71,22 @@ def keys_order(line: str) -> int:
     return next(index for index, name in enumerate(names) if name in line)
 
 
-def test_a_port_in_use(open_dir: Path, used_port: int) -> None:
-    sentence = one_sentence(serve(open_dir / "state", "--port", str(used_port)))
+def test_a_port_in_use(public_tmp_path: Path, used_port: int) -> None:
+    sentence = one_sentence(serve(public_tmp_path / "state", "--port", str(used_port)))
     assert str(used_port) in sentence
     assert "--port" in sentence
-    assert not (open_dir / "state").exists()
+    assert not (public_tmp_path / "state").exists()
 
 
-def test_a_state_directory_that_is_a_file(open_dir: Path) -> None:
-    (open_dir / "state").write_text("")
-    assert str(open_dir / "state") in one_sentence(serve(open_dir / "state"))
+def test_a_state_directory_that_is_a_file(public_tmp_path: Path) -> None:
+    (public_tmp_path / "state").write_text("")
+    assert str(public_tmp_path / "state") in one_sentence(serve(public_tmp_path / "state"))
 
 
-def test_a_broken_data_directory(open_dir: Path) -> None:
+def test_a_broken_data_directory(public_tmp_path: Path) -> None:
     from synapse.postgres.embedded import EmbeddedPostgres
 
-    state_dir = open_dir / "state"
+    state_dir = public_tmp_path / "state"
     server = EmbeddedPostgres(state_dir)
     server.start()
     server.stop()
@@ -95,7 +95,7 @@ def test_a_broken_data_directory(open_dir: Path) -> None:
     assert str(state_dir) in one_sentence(serve(state_dir))
 
 
-def test_an_unreachable_database(open_dir: Path) -> None:
+def test_an_unreachable_database(public_tmp_path: Path) -> None:
     url = "postgresql://someone:se-cret-word@127.0.0.1:1/synapse"
-    sentence = one_sentence(serve(open_dir / "state", DATABASE_URL=url))
+    sentence = one_sentence(serve(public_tmp_path / "state", DATABASE_URL=url))
     assert "se-cret-word" not in sentence
