@@ -28,10 +28,10 @@ class ProviderChoice(StrEnum):
 def add(
     name: Annotated[str, typer.Argument(help="A short name, such as ollama-berlin.")],
     *,
-    url: Annotated[str, typer.Option(help="With the version path, such as http://10.0.0.5:11434/v1.")],
+    base_url: Annotated[str, typer.Option(help="With the version path, such as http://10.0.0.5:11434/v1.")],
     zone: Annotated[ZoneChoice, typer.Option(help="Sensitive data goes to on_prem only.")],
     provider: Annotated[ProviderChoice, typer.Option(help="What runs there.")] = ProviderChoice.OPENAI,
-    api_key: Annotated[
+    api_key_ref: Annotated[
         str | None, typer.Option(help="Where its key is: env:NAME or file:/PATH, never the key itself.")
     ] = None,
     ca_file: Annotated[str | None, typer.Option(help="Certificates to trust instead of the system's.")] = None,
@@ -44,12 +44,12 @@ def add(
 ) -> None:
     """Add an upstream, with the models it serves.
 
-    Example: synapse upstreams add ollama --url http://127.0.0.1:11434/v1 --zone on_prem --model llama3=llama3:8b
+    Example: synapse upstreams add ollama --base-url http://127.0.0.1:11434/v1 --zone on_prem --model llama3=llama3:8b
     """
     from ..policy import Upstream
     from ..postgres import store_routes
 
-    upstream = Upstream(name, url, zone.value, provider.value, api_key, ca_file)
+    upstream = Upstream(name, base_url, zone.value, provider.value, api_key_ref, ca_file)
 
     async def apply(connection: Any) -> None:
         async with connection.transaction():
@@ -90,7 +90,7 @@ def list_(*, json: JsonOption = False, state_dir: StateDirOption = None, config:
             )
             for one in upstreams
         ],
-        empty="There are no upstreams yet: synapse upstreams add NAME --url URL --zone on_prem --model MODEL",
+        empty="There are no upstreams yet: synapse upstreams add NAME --base-url URL --zone on_prem --model MODEL",
     )
 
 

@@ -18,6 +18,7 @@ class ControlError(Exception):
 
 
 _LIMIT = "A limit is a whole number above 0, or absent for unlimited."
+_TOKENS_LIMIT = "A limit of tokens is a whole number from 1 to 274877906943, or absent for unlimited."
 
 _BROKEN_CHECKS = {
     "teams_name_check": ("name", "A team name has 1 to 63 letters, digits, spaces or . _ - and starts with a letter."),
@@ -30,7 +31,7 @@ _BROKEN_CHECKS = {
     "api_keys_history_check": ("history", "The history option is redact or block."),
     "api_keys_requests_per_minute_check": ("requests_per_minute", _LIMIT),
     "api_keys_concurrent_requests_check": ("concurrent_requests", _LIMIT),
-    "api_keys_tokens_per_day_check": ("tokens_per_day", _LIMIT),
+    "api_keys_tokens_per_day_check": ("tokens_per_day", _TOKENS_LIMIT),
     "upstreams_name_check": ("name", "An upstream name has 1 to 63 lower-case letters, digits or . _ -"),
     "upstreams_base_url_check": (
         "base_url",

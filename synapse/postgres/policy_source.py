@@ -82,18 +82,25 @@ class PostgresPolicySource:
 
     async def _follow(self) -> None:
         backoff_s = BACKOFF_S_MIN
+        failing = ""  # what was logged last; each failure is said once, and its end
         while True:
             try:
                 connection = self._connection or await self._connect()
                 while True:
                     await self._refresh(connection)
-                    backoff_s = BACKOFF_S_MIN
+                    if failing:
+                        logger.warning("the policy database is back")
+                    backoff_s, failing = BACKOFF_S_MIN, ""
                     await self._wait_for_change()
             except (*UNREACHABLE, asyncpg.PostgresError) as error:
-                away = type(error).__name__
-                logger.warning("the policy database is away (%s); the last snapshot stays in force", away)
-            except Exception:  # must not die, or no key could be disabled any more
-                logger.exception("the policy could not be refreshed; the last snapshot stays in force")
+                if not failing:
+                    away = type(error).__name__
+                    logger.warning("the policy database is away (%s); the last snapshot stays in force", away)
+                failing = failing or "away"
+            except Exception as error:  # must not die, or no key could be disabled any more
+                if failing != repr(error):
+                    logger.exception("the policy could not be refreshed; the last snapshot stays in force")
+                failing = repr(error)
             self._disconnect()
             await asyncio.sleep(backoff_s * random.uniform(0.8, 1.2))  # noqa: S311  spreads the workers, no secret
             backoff_s = min(backoff_s * 2, BACKOFF_S_MAX)

@@ -24,17 +24,20 @@ RUNTIME_SETTINGS = {
 async def runtime_pool(dsn: str, *, size_max: int = POOL_SIZE_MAX) -> "asyncpg.Pool[Any]":
     """A pool as the runtime role. Connections that broke are replaced when they are next asked for."""
     try:
-        return await asyncpg.create_pool(
+        pool = await asyncpg.create_pool(
             dsn,
-            min_size=1,
+            # With a minimum asyncpg keeps trying while the database is away, and logs a traceback each time.
+            min_size=0,
             max_size=size_max,
             timeout=CONNECT_TIMEOUT_S,
             # The server ends a statement first; this is for a server that does not answer at all.
             command_timeout=STATEMENT_TIMEOUT_S + 2,
             server_settings=RUNTIME_SETTINGS,
         )
+        await _require_connection(pool)
     except (*UNREACHABLE, asyncpg.PostgresError, asyncpg.ClientConfigurationError, ValueError) as error:
         raise unreachable(error) from error
+    return pool
 
 
 async def runtime_connection(dsn: str) -> "asyncpg.Connection[Any]":
@@ -42,3 +45,11 @@ async def runtime_connection(dsn: str) -> "asyncpg.Connection[Any]":
     return await asyncpg.connect(
         dsn, timeout=CONNECT_TIMEOUT_S, command_timeout=STATEMENT_TIMEOUT_S + 2, server_settings=RUNTIME_SETTINGS
     )
+
+
+async def _require_connection(pool: "asyncpg.Pool[Any]") -> None:
+    try:
+        await pool.release(await pool.acquire())
+    except BaseException:
+        pool.terminate()
+        raise

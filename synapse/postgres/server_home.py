@@ -97,6 +97,7 @@ def _writable_state_dir(state_dir: Path) -> Path:
 
 
 def _home_of_own_account(state_dir: Path, wheel: Path) -> ServerHome:
+    _require_passwd_entry(os.geteuid())
     base = state_dir / "postgres"
     base.mkdir(mode=0o700, exist_ok=True)
     owner = _owner_of_data(base)
@@ -134,6 +135,12 @@ def _make_elsewhere(link: Path, state_dir: Path, system_home: Path) -> Path:
     """A home outside an unreachable state directory. The link left behind is how the next start and people find it."""
     system_home.mkdir(mode=0o711, parents=True, exist_ok=True)
     base = system_home.resolve() / hashlib.sha256(os.fsencode(state_dir)).hexdigest()[:12]
+    if base.exists():
+        # The link comes first, so this one was removed, and whoever removed it did not ask for the old data.
+        raise StartupError(
+            f"{base} holds the database of an earlier state directory {state_dir}, which is gone: restore that "
+            "directory from a backup, or move the database away to start with an empty one."
+        )
     link.symlink_to(base)
     return base
 
@@ -164,6 +171,17 @@ def account_of(uid: int) -> Account:
     except KeyError:
         return Account(uid, uid, str(uid))
     return Account(uid, entry.pw_gid, entry.pw_name)
+
+
+def _require_passwd_entry(uid: int) -> None:
+    """PostgreSQL looks up the name of the account it runs as, which a container may have given a bare number."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        raise StartupError(
+            f"User id {uid} has no name in /etc/passwd, without which PostgreSQL does not run: add it there "
+            f"(useradd --uid {uid} synapse), run as a user that has one, or set DATABASE_URL."
+        ) from None
 
 
 def pwd_name(uid: int) -> str:

@@ -12,7 +12,7 @@ JsonOf = Callable[..., Any]
 
 TEAM = ("teams", "create", "payments", "--contact", "payments@example.org")
 KEY = ("keys", "create", "--team", "payments", "--purpose", "tests [1]", "--model", "echo")
-UPSTREAM = ("upstreams", "add", "local", "--url", "http://127.0.0.1:1/v1", "--zone", "on_prem")
+UPSTREAM = ("upstreams", "add", "local", "--base-url", "http://127.0.0.1:1/v1", "--zone", "on_prem")
 
 
 def test_a_team_is_created_and_listed(json_of: JsonOf) -> None:
@@ -107,7 +107,15 @@ def test_limits_that_are_not_named_stay(json_of: JsonOf) -> None:
 
 def test_upstreams_and_models_come_and_go(json_of: JsonOf) -> None:
     json_of(
-        *UPSTREAM, "--provider", "vllm", "--api-key", "env:VLLM_KEY", "--model", "echo", "--model", "llama3=llama3:8b"
+        *UPSTREAM,
+        "--provider",
+        "vllm",
+        "--api-key-ref",
+        "env:VLLM_KEY",
+        "--model",
+        "echo",
+        "--model",
+        "llama3=llama3:8b",
     )
 
     assert [(one["name"], one["api_key_ref"]) for one in json_of("upstreams", "list")] == [("local", "env:VLLM_KEY")]
@@ -152,11 +160,12 @@ def test_what_the_file_provisions_is_listed_as_such(json_of: JsonOf, tmp_path: P
         ((*KEY, "--expires", "2001-01-01"), "is in the past"),
         ((*KEY, "--system-prompt-file", "/nonexistent"), "cannot be read from /nonexistent: No such file"),
         (("keys", "create", "--team", "x", "--purpose", "y", "--model", "z"), "There is no team named 'x'"),
+        ((*KEY, "--tokens-per-day", "274877906944"), "A limit of tokens is a whole number from 1 to 274877906943"),
         (("keys", "disable", "syn_unknown0"), "There is no key with the id or prefix"),
         (("keys", "rotate", "syn_unknown0"), "There is no key with the id or prefix"),
         (("keys", "limits", "syn_unknown0"), "There is no key with the id or prefix"),
         (("upstreams", "remove", "x"), "There is no upstream named 'x'"),
-        (("upstreams", "add", "x", "--url", "y", "--zone", "cloud"), "The base URL looks like"),
+        (("upstreams", "add", "x", "--base-url", "y", "--zone", "cloud"), "The base URL looks like"),
         (("models", "add", "x", "--upstream", "y"), "There is no upstream named 'y'"),
         (("models", "remove", "x"), "No upstream serves the model 'x'"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from making import make_key
 
 from synapse.postgres import store
-from synapse.postgres.embedded import SUPERUSER
+from synapse.postgres.embedded import SUPERUSER, EmbeddedPostgres
 from synapse.postgres.pool import runtime_connection
 
 # Every column that makes up a key, with another value that its type allows.
@@ -102,8 +102,10 @@ async def test_the_runtime_role_cannot_change_a_binding(runtime: "asyncpg.Connec
         "UPDATE synapse.teams SET name = 'renamed'",
     ],
 )
-async def test_a_superuser_who_plays_a_replica_cannot_either(control_dsn: str, statement: str) -> None:
-    dsn = control_dsn.replace("synapse_owner@", f"{SUPERUSER}@")
+async def test_a_superuser_who_plays_a_replica_cannot_either(
+    control_dsn: str, postgres_server: EmbeddedPostgres, statement: str
+) -> None:
+    dsn = postgres_server.dsn(user=SUPERUSER, database=control_dsn.partition("?")[0].rpartition("/")[2])
     superuser = await asyncpg.connect(dsn, server_settings={"session_replication_role": "replica"})
 
     with pytest.raises(asyncpg.IntegrityConstraintViolationError):

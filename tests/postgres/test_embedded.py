@@ -20,6 +20,7 @@ from synapse.postgres import server_process
 from synapse.postgres.embedded import OWNER, RUNTIME, SUPERUSER, EmbeddedPostgres, borrowed_server
 from synapse.postgres.pool import runtime_connection
 from synapse.postgres.server_home import SOCKET_PATH_BYTES_MAX, prepare_home
+from synapse.postgres.state_directory import make_state_directory
 from synapse.startup import StartupError
 
 OWNER_PROCESS = Path(__file__).parent / "owner_process.py"
@@ -455,3 +456,49 @@ def test_what_the_environment_says_of_other_servers_does_not_matter(
     monkeypatch.setenv(name, value)
 
     assert query(server.dsn(), "SELECT 1") == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another account")
+def test_a_database_elsewhere_does_not_come_back_when_its_state_directory_was_deleted(
+    tmp_path: Path, public_tmp_path: Path
+) -> None:
+    tmp_path.chmod(0o700)
+    system_home = public_tmp_path / "system"
+    server = EmbeddedPostgres(tmp_path / "state", system_home=system_home)
+    server.start()
+    server.stop()
+    shutil.rmtree(tmp_path / "state")
+
+    with pytest.raises(StartupError, match="holds the database of an earlier state directory") as refusal:
+        EmbeddedPostgres(tmp_path / "state", system_home=system_home).start()
+
+    (kept,) = system_home.glob("????????????")
+    assert str(kept) in str(refusal.value)
+    assert (kept / "data").is_dir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another account")
+def test_root_makes_directories_that_the_servers_account_can_pass_through(public_tmp_path: Path) -> None:
+    state_dir = public_tmp_path / "above" / "state"
+    umask = os.umask(0o077)
+    try:
+        make_state_directory(state_dir)
+    finally:
+        os.umask(umask)
+
+    assert [one.stat().st_mode & 0o777 for one in (state_dir, state_dir.parent)] == [0o711, 0o711]
+    assert prepare_home(state_dir).base == state_dir / "postgres"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes another user id")
+def test_a_user_id_without_a_name_is_said_with_its_remedy(public_tmp_path: Path) -> None:
+    nameless = 65533
+    (public_tmp_path / "state").mkdir()
+    os.chown(public_tmp_path / "state", nameless, nameless)
+
+    with owner(public_tmp_path / "state", uid=nameless) as one:
+        _, complaint = one.end()
+
+    assert one.process.returncode == 1
+    assert f"User id {nameless} has no name in /etc/passwd" in complaint
+    assert complaint.count("\n") == 1

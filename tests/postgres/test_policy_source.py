@@ -168,6 +168,31 @@ async def test_a_stop_right_after_the_start_leaves_nothing_behind(runtime_pool: 
     assert connection.is_closed()
 
 
+async def test_an_absence_is_logged_once_and_so_is_its_end(
+    runtime_pool: Any,
+    source: PostgresPolicySource,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("synapse.postgres.policy_source.BACKOFF_S_MAX", 0.01)
+    attempts: list[int] = []
+
+    async def refused(dsn: str) -> Any:
+        attempts.append(1)
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as away:
+        away.setattr("synapse.postgres.policy_source.runtime_connection", refused)
+        assert source._connection is not None
+        source._connection.terminate()
+        await eventually(lambda: len(attempts) > 3, timeout_s=5)
+
+    new = await make_key(runtime_pool)
+    await eventually(lambda: key_of(source, new) is not None, timeout_s=5)
+    told = [record.getMessage() for record in caplog.records if record.name == "synapse.policy"]
+    assert [text.partition(" (")[0] for text in told] == ["the policy database is away", "the policy database is back"]
+
+
 def test_with_postgres_away_the_last_snapshot_stays_and_changes_follow_when_it_is_back(public_tmp_path: Path) -> None:
     server = EmbeddedPostgres(public_tmp_path)
     dsn = server.start()

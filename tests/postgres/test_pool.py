@@ -6,6 +6,7 @@ import asyncpg
 import pytest
 
 from synapse.postgres import pool
+from synapse.postgres.connect import UNREACHABLE
 from synapse.startup import StartupError
 
 
@@ -26,6 +27,27 @@ async def test_a_pool_outlives_the_end_of_its_connections(
     await superuser.close()
 
     assert await runtime_pool.fetchval("SELECT pg_backend_pid()") != pid
+
+
+async def test_a_pool_does_not_try_by_itself_while_the_database_is_away(
+    runtime_pool: "asyncpg.Pool[Any]", superuser_dsn: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    name = await runtime_pool.fetchval("SELECT current_database()")
+    superuser = await asyncpg.connect(superuser_dsn)
+    await superuser.execute(f"ALTER DATABASE {name} CONNECTION LIMIT 0")
+    await superuser.execute(
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with pytest.raises((*UNREACHABLE, asyncpg.PostgresError)):
+        await runtime_pool.fetchval("SELECT 1")
+    assert runtime_pool.get_size() == 0
+    assert runtime_pool.get_min_size() == 0
+
+    await superuser.execute(f"ALTER DATABASE {name} CONNECTION LIMIT -1")
+    await superuser.close()
+    assert await runtime_pool.fetchval("SELECT 1") == 1
+    assert caplog.records == []
 
 
 async def test_a_pool_has_a_maximum(postgres_dsn: str) -> None:

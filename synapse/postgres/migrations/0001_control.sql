@@ -34,7 +34,7 @@ CREATE TABLE synapse.api_keys (
     -- What may change: limits (null is unlimited), and the end of the key, which may only come closer.
     requests_per_minute integer CHECK (requests_per_minute > 0),
     concurrent_requests integer CHECK (concurrent_requests > 0),
-    tokens_per_day bigint CHECK (tokens_per_day > 0),
+    tokens_per_day bigint CHECK (tokens_per_day > 0 AND tokens_per_day < 1::bigint << 38),  -- what a counter holds
     disabled_at timestamptz
 );
 
