@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .chat import ChatRequest, last_user_text
-from .errors import GatewayError, Outcome, PromptBlocked
+from .errors import GatewayError, Outcome
 from .interfaces import AuditLog, Client, Ticket
 from .layers.prompt_dlp import PromptVerdict
 from .layers.response_dlp import FilteredAnswer, StreamFilter
@@ -134,10 +134,7 @@ class Exchange:
         self._answered_bytes = len(text)
 
     def refused(self, error: GatewayError) -> None:
-        entry = self.entry
-        entry.error_code = error.code
-        if isinstance(error, PromptBlocked):
-            entry.incident_id = error.incident_id
+        self.entry.error_code = error.code
         self.close(error.outcome, status=200 if self.started else error.status)
 
     def close(self, outcome: Outcome, *, status: int) -> None:

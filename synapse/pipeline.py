@@ -32,7 +32,6 @@ from .interfaces import AuditLog, Client, Limiter, PolicySource, UpstreamClient,
 from .layers import auth, prompt_dlp, routing
 from .layers.response_dlp import StreamFilter, filter_answer
 from .layers.routing import Route
-from .model import uuid7
 from .policy import Key, Snapshot
 from .provider_refusal import provider_refusal
 
@@ -86,7 +85,7 @@ class Pipeline:
             exchange.inspected(verdict, policy_version=ruleset.version)
             exchange.lap("dlp_in")
             if verdict.action == "block":
-                _refuse_prompt(verdict)
+                _refuse_prompt(verdict, exchange.entry.incident_id)
 
             # 3. Routing by classification.
             routes = routing.candidates(snapshot.models.get(request.model, ()), key.binding.classification)
@@ -237,11 +236,11 @@ def _tokens_estimate(exchange: Exchange, request: ChatRequest) -> int:
     return exchange.entry.request_bytes // BYTES_PER_TOKEN + int(answer) * int(body.get("n") or 1)
 
 
-def _refuse_prompt(verdict: prompt_dlp.PromptVerdict) -> NoReturn:
+def _refuse_prompt(verdict: prompt_dlp.PromptVerdict, incident_id: str | None) -> NoReturn:
     rules = ", ".join(sorted({row["rule"] for row in verdict.findings if row["action"] == "block"}))
     raise PromptBlocked(
         f"The request was blocked because it contains data that must not leave: {rules}. Remove it and send again.",
-        incident_id=uuid7(),
+        incident_id=incident_id or "",
         findings=verdict.findings,
     )
 
