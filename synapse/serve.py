@@ -15,9 +15,9 @@ from . import __version__
 from .app import Prepared
 from .limits import SegmentError, SharedLimiter
 from .postgres.embedded import Access, EmbeddedPostgres
+from .postgres.first_owner import OWNER_LOGIN, ensure_first_owner, forget_first_password
 from .postgres.migrations import upgrade
 from .postgres.state_directory import make_state_directory
-from .postgres.users import OWNER_LOGIN, ensure_first_owner
 from .ruleset_cache import compiled_default_ruleset
 from .serve_demo import DEMO_MODELS, DemoAccess, demo_access
 from .server import Server, require_free_port
@@ -37,18 +37,36 @@ def serve(settings: Settings, *, demo: bool, say: Say) -> None:
     server = settings.server
     port = require_free_port(server.host, server.port)
     settings = settings.model_copy(update={"server": server.model_copy(update={"port": port})})
+    if demo:
+        _refuse_own_demo_upstream(settings)
     _prepare_state_dir(settings.state_dir)
     with ExitStack() as running:
         with compiled_default_ruleset(settings.state_dir) as ruleset:
             database = _database(settings, running)
             asyncio.run(upgrade(database.owner))
-            first_password = asyncio.run(ensure_first_owner(database.owner, _admin_password(settings)))
             access: DemoAccess | None = None
             if demo:
                 settings = _with_demo_models(settings, _start_demo(running))
                 access = asyncio.run(demo_access(database.runtime, settings.state_dir))
             prepared = Prepared(settings=settings, dsn=database.runtime, ruleset=ruleset())
-        Server(prepared, on_ready=lambda: say(_greeting(settings, first_password, access))).run()
+        # Last, so that little can fail between making the first user and showing the password.
+        first_password = asyncio.run(_first_password(settings, database))
+
+        def announce() -> None:
+            say(_greeting(settings, first_password, access))
+            if first_password is not None:
+                forget_first_password(settings.state_dir)
+
+        Server(prepared, on_ready=announce).run()
+
+
+def _refuse_own_demo_upstream(settings: Settings) -> None:
+    if any(upstream.name == DEMO_UPSTREAM for upstream in settings.upstreams):
+        raise StartupError(f"--demo brings an upstream named '{DEMO_UPSTREAM}': give yours another name.")
+
+
+async def _first_password(settings: Settings, database: Access) -> str | None:
+    return await ensure_first_owner(database.owner, _admin_password(settings), state_dir=settings.state_dir)
 
 
 def _prepare_state_dir(path: Path) -> None:
@@ -105,8 +123,6 @@ def _stop(process: subprocess.Popen[str]) -> None:
 
 
 def _with_demo_models(settings: Settings, base_url: str) -> Settings:
-    if any(upstream.name == DEMO_UPSTREAM for upstream in settings.upstreams):
-        raise StartupError(f"--demo brings an upstream named '{DEMO_UPSTREAM}': give yours another name.")
     upstream = ProvisionedUpstream(name=DEMO_UPSTREAM, base_url=base_url, zone="on_prem")
     models = tuple(ProvisionedModel(name=name, upstream=DEMO_UPSTREAM) for name in DEMO_MODELS)
     return settings.model_copy(

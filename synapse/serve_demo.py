@@ -1,6 +1,5 @@
 """What `--demo` adds to a gateway besides its model server: a team, and a key that is the same at every start."""
 
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 import asyncpg
 
 from .postgres.connect import connect
+from .postgres.state_directory import read_secret, write_secret
 from .postgres.store import DEFAULT_DLP_POLICY, KeyRequest, create_key, create_team, list_keys, list_teams
-from .startup import StartupError
 
 DEMO_MODELS = ("echo", "story", "tools")
 DEMO_TEAM = "demo"
@@ -29,7 +28,7 @@ async def demo_access(dsn: str, state_dir: Path) -> DemoAccess:
     async with connect(dsn) as connection:
         if all(team.name != DEMO_TEAM for team in await list_teams(connection)):
             await create_team(connection, name=DEMO_TEAM, contact="demo@example.org")
-        kept = _read(path)
+        kept = read_secret(path)
         if kept is not None and await _works(connection, kept):
             return DemoAccess(kept)
         new = await create_key(
@@ -40,7 +39,7 @@ async def demo_access(dsn: str, state_dir: Path) -> DemoAccess:
             dlp_policies=(DEFAULT_DLP_POLICY,),
             now=datetime.now(UTC),
         )
-    _write(path, new.secret.text)
+    write_secret(path, new.secret.text)
     return DemoAccess(new.secret.text)
 
 
@@ -48,22 +47,3 @@ async def _works(connection: "asyncpg.Connection[Any]", secret: str) -> bool:
     now = datetime.now(UTC)
     keys = await list_keys(connection, team=DEMO_TEAM)
     return any(secret.startswith(key.prefix) and key.state(now) == "active" for key in keys)
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="ascii").strip() or None
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartupError(f"The demo key cannot be read from {path}: remove the file to get a new one.") from error
-
-
-def _write(path: Path, secret: str) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path.unlink(missing_ok=True)
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secret + "\n")
-    except OSError as error:
-        raise StartupError(f"The demo key cannot be kept in {path} ({error.strerror}).") from error

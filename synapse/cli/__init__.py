@@ -2,7 +2,7 @@
 
 import typer
 
-from . import audit, db, keys, teams, upstreams
+from . import audit, db, keys, teams, upstreams, users
 from .serve import serve
 
 main = typer.Typer(
@@ -20,3 +20,4 @@ main.add_typer(upstreams.app, name="upstreams")
 main.add_typer(upstreams.models_app, name="models")
 main.add_typer(db.app, name="db")
 main.add_typer(audit.app, name="audit")
+main.add_typer(users.app, name="users")

@@ -5,13 +5,11 @@ import secrets
 from typing import Any
 
 from ..accounts import Session, SignedIn, Visitor, WrongCredentials
-from ..passwords import PasswordChecker, generate_password, hash_password
+from ..passwords import PasswordChecker, hash_password
 from .connect import connect
 from .console_database import ConsoleDatabase
 from .named_queries import named_queries
 from .sign_in_attempts import SignInAttempts, SignInGate
-
-OWNER_LOGIN = "admin"
 
 TOKEN_BYTES = 32
 # A working day. Then, or after an hour in which nobody did anything, the password is asked for again.
@@ -22,25 +20,20 @@ SEEN_S = 60
 SESSIONS_PER_USER_MAX = 20
 USER_AGENT_CHARS_MAX = 300
 
-# Any number will do as long as nobody else takes the same one in this database ("users" in ASCII).
-_LOCK = 0x7573657273
 
+async def reset_password(dsn: str, login: str, password: str) -> bool:
+    """Give a user another password and end all sessions of that user. False when there is no such user.
 
-async def ensure_first_owner(dsn: str, password: str | None) -> str | None:
-    """Make the first user, `admin`, when there is none at all. Returns the password when it was made here, to be shown.
-
-    The DSN is the database owner's. It hashes on the spot: call it from the command, not from a worker.
-    Raises StartupError.
+    The DSN is the database owner's: the gateway itself can change no password. Raises StartupError.
     """
     queries = named_queries("users.sql")
+    login = login.strip().lower()
     async with connect(dsn) as connection, connection.transaction():
-        # Two gateways that start on one database agree on one password.
-        await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
-        if await connection.fetchval(queries["any_user"]):
-            return None
-        chosen = password or generate_password()
-        await connection.execute(queries["add_user"], OWNER_LOGIN, hash_password(chosen), "owner")
-    return None if password else chosen
+        user_id = await connection.fetchval(queries["set_password"], _storable(login), hash_password(password))
+        if user_id is None:
+            return False
+        await connection.execute(queries["revoke_sessions_of_user"], user_id)
+    return True
 
 
 class PostgresAccounts:

@@ -6,6 +6,12 @@ select exists (select from synapse.users)
 -- name: add_user
 insert into synapse.users (login, password_hash, role) values ($1, $2, $3)
 
+-- name: set_password
+update synapse.users set password_hash = $2 where login = $1 returning id
+
+-- name: revoke_sessions_of_user
+update synapse.sessions set revoked_at = now() where user_id = $1 and revoked_at is null
+
 -- name: user_by_login
 select id, password_hash, role, disabled_at is not null as disabled from synapse.users where login = $1
 

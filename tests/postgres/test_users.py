@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import asyncpg
@@ -12,14 +13,14 @@ from synapse import passwords
 from synapse.accounts import DatabaseAway, SignedIn, TooBusy, TooManyAttempts, Visitor, WrongCredentials
 from synapse.postgres import sign_in_attempts
 from synapse.postgres.console_database import WAITING_MAX, ConsoleDatabase
+from synapse.postgres.first_owner import OWNER_LOGIN, ensure_first_owner, forget_first_password
 from synapse.postgres.sign_in_attempts import SignInAttempts, SignInGate, source_of
 from synapse.postgres.users import (
     IDLE_S,
-    OWNER_LOGIN,
     SESSION_S,
     SESSIONS_PER_USER_MAX,
     PostgresAccounts,
-    ensure_first_owner,
+    reset_password,
 )
 
 PASSWORD = "correct horse battery staple"
@@ -37,9 +38,9 @@ async def owner(postgres_dsn: str) -> Any:
 
 
 @pytest.fixture
-async def accounts(postgres_dsn: str, runtime_pool: Pool) -> PostgresAccounts:
+async def accounts(postgres_dsn: str, runtime_pool: Pool, tmp_path: Path) -> PostgresAccounts:
     """With one user, the first owner."""
-    await ensure_first_owner(postgres_dsn, PASSWORD)
+    await ensure_first_owner(postgres_dsn, PASSWORD, state_dir=tmp_path)
     return PostgresAccounts(ConsoleDatabase(lambda: runtime_pool))
 
 
@@ -48,25 +49,67 @@ async def sign_in(accounts: PostgresAccounts, password: str = PASSWORD, visitor:
 
 
 class TestTheFirstOwner:
-    async def test_gets_a_generated_password_that_is_told_once(self, postgres_dsn: str, runtime_pool: Pool) -> None:
-        password = await ensure_first_owner(postgres_dsn, None)
+    async def test_gets_a_generated_password_that_opens_the_console(
+        self, postgres_dsn: str, runtime_pool: Pool, tmp_path: Path
+    ) -> None:
+        password = await ensure_first_owner(postgres_dsn, None, state_dir=tmp_path)
         assert password is not None
-        assert await ensure_first_owner(postgres_dsn, None) is None
         signed_in = await sign_in(PostgresAccounts(ConsoleDatabase(lambda: runtime_pool)), password)
         assert (signed_in.session.login, signed_in.session.role) == ("admin", "owner")
 
-    async def test_gets_the_given_password_and_keeps_it(self, postgres_dsn: str, runtime_pool: Pool) -> None:
-        assert await ensure_first_owner(postgres_dsn, PASSWORD) is None
-        assert await ensure_first_owner(postgres_dsn, "another password") is None
+    async def test_keeps_the_generated_password_until_it_was_shown(self, postgres_dsn: str, tmp_path: Path) -> None:
+        password = await ensure_first_owner(postgres_dsn, None, state_dir=tmp_path)
+        assert (tmp_path / "first-password").stat().st_mode & 0o777 == 0o600
+        assert await ensure_first_owner(postgres_dsn, None, state_dir=tmp_path) == password
+
+        forget_first_password(tmp_path)
+
+        assert await ensure_first_owner(postgres_dsn, None, state_dir=tmp_path) is None
+        assert list(tmp_path.iterdir()) == []
+
+    async def test_is_not_promised_a_password_that_is_not_his(self, postgres_dsn: str, tmp_path: Path) -> None:
+        await ensure_first_owner(postgres_dsn, PASSWORD, state_dir=tmp_path)
+        (tmp_path / "first-password").write_text("of a start that came too late\n")
+
+        assert await ensure_first_owner(postgres_dsn, None, state_dir=tmp_path) is None
+        assert not (tmp_path / "first-password").exists()
+
+    async def test_gets_the_given_password_and_keeps_it(
+        self, postgres_dsn: str, runtime_pool: Pool, tmp_path: Path
+    ) -> None:
+        assert await ensure_first_owner(postgres_dsn, PASSWORD, state_dir=tmp_path) is None
+        assert await ensure_first_owner(postgres_dsn, "another password", state_dir=tmp_path) is None
+        assert not (tmp_path / "first-password").exists()
         accounts = PostgresAccounts(ConsoleDatabase(lambda: runtime_pool))
         assert (await sign_in(accounts)).session.role == "owner"
         with pytest.raises(WrongCredentials):
             await sign_in(accounts, "another password")
 
-    async def test_is_one_when_two_gateways_start_at_once(self, postgres_dsn: str, owner: Any) -> None:
-        told = await asyncio.gather(*(ensure_first_owner(postgres_dsn, None) for _ in range(4)))
+    async def test_is_one_when_gateways_start_at_once(self, postgres_dsn: str, owner: Any, tmp_path: Path) -> None:
+        places = [tmp_path / str(number) for number in range(4)]
+        for place in places:
+            place.mkdir()
+        told = await asyncio.gather(*(ensure_first_owner(postgres_dsn, None, state_dir=place) for place in places))
         assert len([password for password in told if password is not None]) == 1
         assert await owner.fetchval("select count(*) from synapse.users") == 1
+
+
+class TestAResetPassword:
+    async def test_opens_the_console_where_the_old_one_and_its_sessions_do_not(
+        self, accounts: PostgresAccounts, postgres_dsn: str
+    ) -> None:
+        before = await sign_in(accounts)
+
+        assert await reset_password(postgres_dsn, " Admin", "another password")
+
+        assert await accounts.session(before.token, active=True) is None
+        with pytest.raises(WrongCredentials):
+            await sign_in(accounts)
+        assert (await sign_in(accounts, "another password")).session.login == "admin"
+
+    async def test_needs_a_user(self, accounts: PostgresAccounts, postgres_dsn: str) -> None:
+        assert not await reset_password(postgres_dsn, "nobody\0", "another password")
+        assert (await sign_in(accounts)).session.login == "admin"
 
 
 class TestSessions:
