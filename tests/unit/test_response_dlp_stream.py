@@ -316,10 +316,12 @@ def test_a_function_name_is_never_held() -> None:
 def test_repeated_provider_strings_are_scanned_once() -> None:
     ruleset = FakeRuleset()
     stream = StreamFilter(ruleset, usage_wanted=False)
+    stream.feed(chunk(choice({"content": "!"}), provider="Someone"))
+    scans = ruleset.scans
     for _ in range(50):
         stream.feed(chunk(choice({"content": "!"}), provider="Someone"))
 
-    assert ruleset.scans == 1
+    assert ruleset.scans == scans
 
 
 # Log probabilities
@@ -521,9 +523,27 @@ def test_what_no_client_should_have_to_parse_is_refused(raw: bytes) -> None:
     assert "Hi" not in str(refusal.value)
 
 
-def test_too_many_choices_over_many_events_are_refused() -> None:
-    with pytest.raises(UpstreamProtocolError, match="choices"):
-        run([delta("x", index=n) for n in range(CHOICES_MAX + 1)])
+@pytest.mark.parametrize("index", [CHOICES_MAX, -1, 4111111111111111, True, 0.0])
+def test_a_choice_with_an_index_that_counts_none_is_refused(index: Any) -> None:
+    run([delta("x", index=n) for n in range(CHOICES_MAX)])
+
+    with pytest.raises(UpstreamProtocolError, match="index"):
+        run([delta("x", index=index)])
+
+
+@pytest.mark.parametrize("index", [-1, 4111111111111111, True, 0.0, "0", {"a": 1}])
+def test_a_tool_call_with_an_index_that_counts_none_is_refused(index: Any) -> None:
+    with pytest.raises(UpstreamProtocolError, match="index"):
+        run([delta({"tool_calls": [{"index": index, "function": {"arguments": "x"}}]})])
+
+
+def test_an_answer_larger_than_its_maximum_is_refused() -> None:
+    whole = [delta("Hi!"), STOP, DONE]
+    size = sum(map(len, whole))
+
+    assert run(whole, CARD, answer_bytes_max=size)[1] == whole
+    with pytest.raises(UpstreamProtocolError, match=f"larger than {size - 1} bytes"):
+        run(whole, CARD, answer_bytes_max=size - 1)
 
 
 @pytest.mark.parametrize("late", [delta("late"), delta(call("{}")), delta({"refusal": "late"})])

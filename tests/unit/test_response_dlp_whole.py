@@ -1,6 +1,8 @@
 """An answer in one piece: the same redaction, and the upstream's own bytes when there was nothing to do."""
 
 import json
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -8,7 +10,9 @@ import pytest
 from answer_support import HEAD, dump
 from fakes_dlp import FakeRuleset
 
-from synapse.errors import UpstreamProtocolError
+from synapse.dlp import Scan, Side
+from synapse.errors import UpstreamError, UpstreamProtocolError
+from synapse.layers.answer.strings import WholeStrings
 from synapse.layers.response_dlp import FilteredAnswer, filter_answer
 
 PAN = "4111 1111 1111 1111"
@@ -44,8 +48,7 @@ def calling(*arguments: str) -> list[dict[str, Any]]:
         answer(message("a"), message("b", index=1), made_up=[{"by": ["a provider"]}]),
         json.dumps(json.loads(answer(message('say "x"'))), indent=2).encode(),
         b'{"choices":[{"message":{"content":"say \\u0022x\\u0022"}}]}',
-        b'{"choices":null,"note":"x"}',
-        b"{}",
+        b'{"choices":[],"error":null}',
     ],
 )
 def test_an_answer_without_findings_is_the_upstreams_own_bytes(body: bytes) -> None:
@@ -191,9 +194,60 @@ def test_the_model_name_is_the_one_to_be_shown() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b"null", b"<html>", b'{"choices":{}}', b'{"choices":["x"]}', b'{"choices":[{"message":"x"}]}',
+    [b"", b"[]", b"null", b"{}", b'{"choices":null,"note":"x"}',
+     b"<html>", b'{"choices":{}}', b'{"choices":["x"]}', b'{"choices":[{"message":"x"}]}',
      b'{"choices":[{"index":"x"}]}', b'{"a":' + b"[" * 200 + b"]" * 200 + b"}", b'{"a":NaN}', b"\xef\xbb\xbf{}"],
 )  # fmt: skip
 def test_what_is_no_answer_is_refused(body: bytes) -> None:
     with pytest.raises(UpstreamProtocolError):
         filtered(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": PAN, "type": "server_error"}},
+        {"error": "overloaded"},
+        {"error": {"message": "overloaded"}, "choices": []},
+        {"error": {"message": "overloaded"}, "choices": None},
+    ],
+)
+def test_an_error_with_status_200_is_no_answer(body: dict[str, Any]) -> None:
+    with pytest.raises(UpstreamError, match="error in place of an answer") as refusal:
+        filtered(dump(body))
+
+    assert PAN not in str(refusal.value)
+
+
+NUMBER = 4111111111111111
+
+
+def test_names_that_become_the_same_are_numbered_and_none_is_lost() -> None:
+    keys = ["a@b.io", "x", "c@d.io", "[REDACTED:email]_2", "e@f.io"]
+
+    _, body = filtered(answer(message("x", note={key: n for n, key in enumerate(keys)})))
+
+    assert body["choices"][0]["message"]["note"] == {
+        "[REDACTED:email]": 0, "x": 1, "[REDACTED:email]_3": 2, "[REDACTED:email]_2": 3, "[REDACTED:email]_4": 4
+    }  # fmt: skip
+
+
+def test_thousands_of_names_take_time_in_proportion_to_them() -> None:
+    class Finding(FakeRuleset):
+        """Finds something in every name, so that nothing but the naming takes time."""
+
+        def clean(self, texts: Sequence[str], side: Side) -> bool:
+            return "@" not in texts[0]
+
+        def scan(self, text: str, side: Side) -> Scan:
+            return Scan((), "redact", "[REDACTED:email]")
+
+    def seconds(count: int) -> float:
+        value = {"note": {f"a{n}@b.io": n for n in range(count)}}
+        start = time.process_time()
+        WholeStrings(Finding()).redact_below(value, "note")  # type: ignore[arg-type]
+        assert len(value["note"]) == count
+        return time.process_time() - start
+
+    # Eight times the names: in proportion they take 8 times as long, by their square 64 times.
+    assert min(seconds(16_000) for _ in range(2)) < 24 * min(seconds(2_000) for _ in range(3))

@@ -1,5 +1,6 @@
 """One choice of an answer: which of its strings belong to which channel, and what of them leaves."""
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -8,7 +9,7 @@ from ...dlp import Ruleset, Side
 from ...errors import UpstreamProtocolError
 from .arguments import ArgumentsChannel
 from .channels import Path, TextChannel
-from .strings import WholeStrings, check_depth, is_word
+from .strings import API_WORDS, NUMBER_SCANNED_MIN, WholeStrings, check_depth, is_long, is_word
 
 # Texts of one choice: a few fields and a few tool calls each. More is an upstream that makes up names.
 CHANNELS_MAX = 512
@@ -19,6 +20,7 @@ NAME_CHARS_MAX = 512
 COMPLETION_TEXT: Path = ("", "text")
 # These arrive whole in one delta; held back in part, they would be of no use to the client.
 WHOLE_FIELDS: Final = frozenset(("annotations", "citations", "images"))
+_BASE64: Final = re.compile("[A-Za-z0-9+/]*={0,2}")
 _REASONING = frozenset(("reasoning", "reasoning_content", "reasoning_details", "thinking"))
 _CALLS = frozenset(("tool_calls", "function_call"))
 
@@ -54,7 +56,7 @@ class Choice:
         self.role_told = False
         self.channels: dict[Path, TextChannel] = {}
         self._fields: dict[str, TextChannel] = {}  # those which are a string of the delta itself
-        self._names: dict[Path, str] = {}
+        self._words: dict[Path, _Word] = {}
         self._ruleset = ruleset
         self._strings = strings
         self._changed = False
@@ -116,11 +118,13 @@ class Choice:
 
     def _leaves(self, delta: Json, choice: Json) -> list[Leaf]:
         """Every piece of a channel. Strings which are none are redacted on the way."""
-        self._changed = False
+        self._changed = not delta.keys() <= API_WORDS and self._strings.redact_keys(delta)
         leaves: list[Leaf] = []
         for key, value in delta.items():
             if type(value) is str:
-                if not is_word(key, value):
+                if is_word(key, value):
+                    self._word(delta, key, (key,))
+                else:
                     leaves.append(Leaf(delta, key, value, self._fields.get(key) or self._field(key)))
             elif value is not None:
                 self._walk(delta, key, (key,), leaves)
@@ -132,42 +136,61 @@ class Choice:
         return leaves
 
     def _walk(self, container: Any, key: Any, path: Path, leaves: list[Leaf]) -> None:
-        check_depth(len(path))
         value = container[key]
         if type(value) is str:
             self._string(container, key, path, leaves)
-        elif type(value) is dict:
+        elif type(value) is dict or type(value) is list:
+            check_depth(len(path))
             if path[0] in WHOLE_FIELDS or key == "arguments":
                 self._changed |= self._strings.redact_below(container, key, len(path))
-                return
-            for name in value:
+            elif type(value) is dict:
+                self._walk_object(value, path, leaves)
+            else:
+                for position, item in enumerate(value):
+                    place = position if type(item) is not dict else _place_of(item, position, path)
+                    self._walk(value, position, (*path, place), leaves)
+        elif is_long(value):
+            self._changed |= self._strings.redact_number(container, key)
+
+    def _walk_object(self, value: Json, path: Path, leaves: list[Leaf]) -> None:
+        if not value.keys() <= API_WORDS:
+            self._changed |= self._strings.redact_keys(value)
+        for name, item in value.items():
+            if type(item) is not int or is_long(item):
                 self._walk(value, name, (*path, name), leaves)
-        elif type(value) is list:
-            for position, item in enumerate(value):
-                index = item.get("index") if type(item) is dict else None
-                self._walk(value, position, (*path, index if type(index) is int else position), leaves)
 
     def _string(self, container: Any, key: Any, path: Path, leaves: list[Leaf]) -> None:
         value = container[key]
-        if is_word(key, value) or path == ("audio", "data"):  # sound, in base64
+        if path == ("audio", "data") and _BASE64.fullmatch(value):  # sound
             return
         if path[0] in WHOLE_FIELDS:
             self._changed |= self._strings.redact_below(container, key)
         elif key == "name":
-            self._name(container, key, path)
+            self._name(container, path)
+        elif is_word(key, value):
+            self._word(container, key, path)
         else:
             leaves.append(Leaf(container, key, value, self._channel(_canonical(path, container))))
 
-    def _name(self, container: Json, key: str, path: Path) -> None:
+    def _name(self, container: Json, path: Path) -> None:
         """A function's name: held back in part it could not be called, so it is scanned with what came before it."""
-        before, piece = self._names.get(path, ""), container[key]
-        self._names[path] = before + piece
-        if len(self._names) > CHANNELS_MAX or len(before + piece) > NAME_CHARS_MAX:
-            raise UpstreamProtocolError("The upstream sent too many function names, or one that is too long.")
-        redacted = self._strings.redact(before + piece)
-        if redacted != before + piece:
-            container[key] = "" if before else redacted
-            self._changed = True
+        word = self._word_at(path)
+        if len(word.text) + len(container["name"]) > NAME_CHARS_MAX:
+            raise UpstreamProtocolError("The upstream sent a function name that is too long.")
+        self._changed |= word.take(container, "name", self._strings)
+
+    def _word(self, container: Json, key: str, path: Path) -> None:
+        """The same for a role or an identifier, of which many providers tell the whole again in every delta."""
+        if container[key] not in API_WORDS:
+            self._changed |= self._word_at(path).take(container, key, self._strings)
+
+    def _word_at(self, path: Path) -> "_Word":
+        word = self._words.get(path)
+        if word is None:
+            if len(self._words) >= CHANNELS_MAX:
+                raise UpstreamProtocolError("The upstream sent too many names and identifiers in one choice.")
+            word = self._words[path] = _Word()
+        return word
 
     def _field(self, name: str) -> TextChannel:
         channel = self._fields[name] = self._channel((name,))
@@ -181,6 +204,28 @@ class Choice:
             kind = ArgumentsChannel if path[-1] == "arguments" and path[0] in _CALLS else TextChannel
             channel = self.channels[path] = kind(path, self._ruleset.redactor(Side.ANSWER))
         return channel
+
+
+class _Word:
+    """A name or an identifier, which clients join when it comes in pieces."""
+
+    __slots__ = ("_last", "_shown", "text")
+
+    def __init__(self) -> None:
+        self.text = ""  # the pieces so far, as far back as a name may reach
+        self._last = ""
+        self._shown = ""
+
+    def take(self, container: Json, key: str, strings: WholeStrings) -> bool:
+        """Redact the next piece in place; true when it changed."""
+        piece: str = container[key]
+        if piece != self._last:
+            text = self.text + piece
+            redacted = strings.redact(text)
+            self._shown = piece if redacted == text else "" if self.text else redacted
+            self.text, self._last = text[-NAME_CHARS_MAX:], piece
+        container[key] = self._shown
+        return self._shown != piece
 
 
 def rank(path: Path) -> int:
@@ -217,8 +262,20 @@ def delta_for(path: Path, text: str) -> Json:
 
 def _canonical(path: Path, container: Any) -> Path:
     """A text part of a list belongs to the same text as a string in that place, as clients join both."""
+    if len(path) == 2 and path[0] == "content" and type(path[1]) is int:
+        return path[:1]
     parted = len(path) == 3 and path[2] == "text" and type(path[1]) is int
-    return path[:1] if parted and container.get("type") == "text" else path
+    return path[:1] if parted and (path[0] == "content" or container.get("type") == "text") else path
+
+
+def _place_of(item: Json, position: int, path: Path) -> int:
+    """Which element of a list it is; clients put those of several deltas together by their index."""
+    index = item.get("index")
+    if type(index) is int and 0 <= index < NUMBER_SCANNED_MIN:
+        return index
+    if index is not None and path == ("tool_calls",):
+        raise UpstreamProtocolError("The upstream sent a tool call whose index is not a number that counts calls.")
+    return position
 
 
 def _calls_nothing(calls: Any) -> bool:

@@ -1,4 +1,4 @@
-"""What stands around the texts of an answer: known names pass, strings under any other name are scanned whole."""
+"""What stands around the texts of an answer: everything in it is scanned whole, or of a form that says nothing."""
 
 from typing import Any, Final
 
@@ -8,10 +8,13 @@ from .strings import WholeStrings
 
 # OpenAI allows n=128. More is an upstream that makes up choices.
 CHOICES_MAX = 256
+# Seconds since 1970 that a 32-bit number holds; `created` is no more than when an answer was made.
+_TIMES: Final = range(2**32)
 
 ENVELOPE: Final = frozenset(
     ("id", "object", "created", "model", "system_fingerprint", "service_tier", "obfuscation", "choices", "usage")
 )
+_ELSEWHERE: Final = frozenset(("choices", "usage"))
 CHOICE: Final = frozenset(("index", "delta", "message", "text", "logprobs", "finish_reason"))
 # Token numbers spell the text in a way that cannot be scanned (vLLM's `return_token_ids`).
 UNSCANNABLE: Final = "token_ids"
@@ -23,9 +26,23 @@ def redact_envelope(answer: Json, strings: WholeStrings, model_shown: str | None
     if model_shown is not None and answer.get("model") != model_shown:
         answer["model"] = model_shown
         changed = True
-    if not answer.keys() <= ENVELOPE:
-        changed |= strings.redact_each(answer, answer.keys() - ENVELOPE)
-    return changed
+    usual = answer.keys() <= ENVELOPE
+    get = answer.get
+    told = get("id"), get("object"), get("created"), get("model"), get("system_fingerprint"), get("service_tier")
+    if usual and told == strings.envelope:
+        # Most events of a stream differ in nothing else.
+        return (get("obfuscation") is not None and strings.redact_below(answer, "obfuscation")) or changed
+    found = not usual and strings.redact_keys(answer)
+    for name, value in answer.items():
+        if value is not None and name not in _ELSEWHERE and not (name == "created" and is_time(value)):
+            found |= strings.redact_below(answer, name)
+    if not found:
+        strings.envelope = told
+    return changed or found
+
+
+def is_time(value: object) -> bool:
+    return type(value) is int and value in _TIMES
 
 
 def redact_choice_envelope(place: Json, strings: WholeStrings) -> bool:
@@ -35,6 +52,7 @@ def redact_choice_envelope(place: Json, strings: WholeStrings) -> bool:
         place[UNSCANNABLE] = None
         changed = True
     if not place.keys() <= CHOICE:
+        changed |= strings.redact_keys(place)
         changed |= strings.redact_each(place, place.keys() - CHOICE)
     reason = place.get("finish_reason")
     if reason:
@@ -67,6 +85,6 @@ def text_fields(place: Json, name: str) -> Json:
 
 def index_of(place: Json, default: int | None) -> int:
     index: Any = place.get("index", default)
-    if type(index) is not int:
-        raise UpstreamProtocolError("The upstream sent a choice without an index.")
+    if type(index) is not int or not 0 <= index < CHOICES_MAX:
+        raise UpstreamProtocolError(f"The upstream sent a choice whose index is not one of 0 to {CHOICES_MAX - 1}.")
     return index

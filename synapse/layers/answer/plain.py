@@ -10,16 +10,16 @@ from ..._dlp import StringWalk, same_quotes
 from ...chat import Json
 from .channels import Path
 from .choice import NAME_CHARS_MAX, WHOLE_FIELDS
-from .envelope import CHOICE, CHOICES_MAX, ENVELOPE, UNSCANNABLE
+from .envelope import CHOICES_MAX, UNSCANNABLE
 from .escapes import decoded
-from .strings import API_WORDS, JSON_DEPTH_MAX, WORD_CHARS_MAX, WORD_KEYS
+from .strings import API_WORDS, JSON_DEPTH_MAX, NUMBER_SCANNED_MIN, WORD_CHARS_MAX, WORD_KEYS
 
 # Texts and calls of one message: real ones have under ten. More is for the limits of a choice's channels to judge.
 FIELDS_MAX = 64
-# What stands above the values which are read here by themselves: the answer, its choices, one, its message, a field.
+# The long way counts from the value it walks: the deepest begins five levels down, at a field of a message.
 _DEPTH_MAX = JSON_DEPTH_MAX - 5
 
-_STRINGS = StringWalk(known=API_WORDS)
+_STRINGS = StringWalk(known=API_WORDS, number_min=NUMBER_SCANNED_MIN)
 _CALL: Final = frozenset(("index", "id", "type", "function"))
 _NUMBERS: Final = frozenset((bool, int, float))
 _FUNCTION: Final = frozenset(("name", "arguments"))
@@ -36,18 +36,14 @@ class PlainTexts:
 def read_plain(answer: Json) -> PlainTexts | None:
     """None for an answer of another shape, and one of which something must not pass whatever it says."""
     choices = answer.get("choices")
-    if type(choices) is not list or len(choices) > CHOICES_MAX:
+    if type(choices) is not list or len(choices) > CHOICES_MAX or answer.get("error") is not None:
         return None
     texts = PlainTexts([], [])
-    if not answer.keys() <= ENVELOPE and not _read_others(answer, ENVELOPE, texts):
-        return None
-    usage = answer.get("usage")
-    if usage is not None and not _read_below(usage, texts):
-        return None
     for position, place in enumerate(choices):
         if type(place) is not dict or not _read_choice(place, position, texts):
             return None
-    return texts
+    # Whatever the shape: no string, name or long number of the answer is left out.
+    return texts if _STRINGS.collect(answer, texts.scanned, depth_max=_DEPTH_MAX) else None
 
 
 def reads_alike(answer: Json, body: bytes) -> bool:
@@ -62,13 +58,11 @@ def reads_alike(answer: Json, body: bytes) -> bool:
 def _read_choice(place: Json, position: int, texts: PlainTexts) -> bool:
     index = place.get("index", position)
     message, reason = place.get("message"), place.get("finish_reason")
-    if type(index) is not int or type(message) is not dict or len(message) > FIELDS_MAX:
+    if type(index) is not int or not 0 <= index < CHOICES_MAX or type(message) is not dict or len(message) > FIELDS_MAX:
         return False
     if place.get("logprobs") is not None or place.get("delta") is not None or place.get("text") is not None:
         return False
-    if not place.keys() <= CHOICE and (place.get(UNSCANNABLE) is not None or not _read_others(place, CHOICE, texts)):
-        return False
-    if reason is not None and not _read_reason(reason, texts):
+    if place.get(UNSCANNABLE) is not None or (reason is not None and type(reason) is not str):
         return False
     for name, value in message.items():
         if value is not None and not _read_field(name, value, index, texts):
@@ -76,39 +70,32 @@ def _read_choice(place: Json, position: int, texts: PlainTexts) -> bool:
     return True
 
 
-def _read_reason(reason: object, texts: PlainTexts) -> bool:
-    if type(reason) is not str:
-        return False
-    if reason not in API_WORDS:
-        texts.scanned.append(reason)
-    return True
-
-
 def _read_field(name: str, value: Any, index: int, texts: PlainTexts) -> bool:
     if type(value) is str:
         if name in WORD_KEYS:
             return len(value) <= WORD_CHARS_MAX
-        texts.scanned.append(value)
         if value:
             texts.delivered.append((index, (name,), value))
         return True
     if name == "tool_calls" and type(value) is list:
         return _read_calls(value, index, texts)
-    if name in WHOLE_FIELDS:
-        return _read_below(value, texts)
-    return not value or type(value) in _NUMBERS
+    return not value or name in WHOLE_FIELDS or type(value) in _NUMBERS
 
 
 def _read_calls(calls: list[Any], index: int, texts: PlainTexts) -> bool:
     if len(calls) > FIELDS_MAX:
         return False
     for position, call in enumerate(calls):
-        if type(call) is not dict or not call.keys() <= _CALL or call.get("index", position) != position:
+        if type(call) is not dict or not call.keys() <= _CALL:
+            return False
+        place = call.get("index", position)
+        if type(place) is not int or place != position:
             return False
         name, arguments = _function_of(call)
         if name is None or len(name) > NAME_CHARS_MAX or arguments is None:
             return False
-        texts.scanned += name, decoded(arguments)
+        if "\\" in arguments:
+            texts.scanned.append(decoded(arguments))
         if arguments:
             texts.delivered.append((index, ("tool_calls", position, "function", "arguments"), arguments))
     return True
@@ -124,11 +111,3 @@ def _function_of(call: Json) -> tuple[str | None, str | None]:
             return None, None
     name, arguments = function.get("name"), function.get("arguments")
     return name if type(name) is str else None, arguments if type(arguments) is str else None
-
-
-def _read_others(container: Json, known: frozenset[str], texts: PlainTexts) -> bool:
-    return all(_read_below(container[name], texts) for name in container.keys() - known)
-
-
-def _read_below(value: object, texts: PlainTexts) -> bool:
-    return _STRINGS.collect(value, texts.scanned, depth_max=_DEPTH_MAX)

@@ -10,7 +10,7 @@ from ...sse import Event, EventReader, data_event
 from . import wire
 from .channels import Path
 from .choice import COMPLETION_TEXT, Choice, delta_for, says_nothing
-from .envelope import CHOICES_MAX, ENVELOPE, choices_of, index_of, redact_choice_envelope, redact_envelope, text_fields
+from .envelope import ENVELOPE, choices_of, index_of, redact_choice_envelope, redact_envelope, text_fields
 from .logprobs import may_pass
 from .strings import WholeStrings
 from .verdict import count_findings, join_delivered, read_tokens, strongest_action
@@ -25,8 +25,18 @@ class StreamFilter:
     `feed` returns nothing any more once the upstream said [DONE] or sent an error, or a block rule stopped it.
     """
 
-    def __init__(self, ruleset: Ruleset, *, usage_wanted: bool, model_shown: str | None = None) -> None:
-        """`model_shown` stands in for the model name that the upstream states."""
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        *,
+        usage_wanted: bool,
+        model_shown: str | None = None,
+        answer_bytes_max: int | None = None,
+    ) -> None:
+        """`model_shown` stands in for the model name that the upstream states.
+
+        What is delivered and what is found in it is kept to the end: `answer_bytes_max` is what bounds that.
+        """
         self.done = False
         self.blocked = False
         self.upstream_error: Json | None = None
@@ -37,6 +47,8 @@ class StreamFilter:
         self._ruleset = ruleset
         self._usage_wanted = usage_wanted
         self._model_shown = model_shown
+        self._answer_bytes_max = answer_bytes_max
+        self._bytes = 0  # of the upstream's
         self._reader = EventReader()
         self._strings = WholeStrings(ruleset)
         self._choices: dict[int, Choice] = {}
@@ -47,6 +59,7 @@ class StreamFilter:
     def feed(self, data: bytes) -> list[bytes]:
         """Complete events for the client; [] when there are none. Raises UpstreamProtocolError."""
         if not self._has_ended():
+            self._count(data)
             for event in self._reader.feed(data):
                 self._take(event)
                 if self._has_ended():
@@ -71,6 +84,11 @@ class StreamFilter:
     def delivered_text(self) -> bytes:
         """The text as delivered; several texts joined by line feeds, by choice and kind."""
         return join_delivered(self._choices.values())
+
+    def _count(self, data: bytes) -> None:
+        self._bytes += len(data)
+        if self._answer_bytes_max is not None and self._bytes > self._answer_bytes_max:
+            raise UpstreamProtocolError(f"The upstream's answer is larger than {self._answer_bytes_max} bytes.")
 
     def _has_ended(self) -> bool:
         return self.done or self.blocked or self.upstream_error is not None
@@ -176,8 +194,6 @@ class StreamFilter:
         index = index_of(place, 0 if alone else None)
         choice = self._choices.get(index)
         if choice is None:
-            if len(self._choices) >= CHOICES_MAX:
-                raise UpstreamProtocolError(f"The upstream sent more than {CHOICES_MAX} choices.")
             choice = self._choices[index] = Choice(index, self._ruleset, self._strings)
         return choice
 
@@ -213,6 +229,7 @@ class StreamFilter:
             return
         # A last delta beside the error would not be scanned together with the text before it.
         changed = chunk.pop("choices", None) is not None
+        changed |= self._strings.redact_keys(chunk)
         changed |= self._strings.redact_each(chunk, list(chunk))
         error = chunk.get("error") or {"message": chunk.get("message")}
         self.upstream_error = error if type(error) is dict else {"message": error}

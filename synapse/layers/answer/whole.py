@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from ...chat import Json
 from ...dlp import Ruleset, Side
+from ...errors import UpstreamError, UpstreamProtocolError
 from ...model import DlpAction
 from . import wire
 from .choice import Choice, Leaf, Taken, rank
@@ -31,7 +32,7 @@ class FilteredAnswer(NamedTuple):
 
 
 def filter_answer(ruleset: Ruleset, body: bytes, *, model_shown: str | None = None) -> FilteredAnswer:
-    """Every channel as the stream would have delivered it. Raises UpstreamProtocolError.
+    """Every channel as the stream would have delivered it. Raises UpstreamError for what is no answer.
 
     A blocked choice loses its text from the match on and all its tool calls; other choices stay.
     """
@@ -47,6 +48,7 @@ def filter_closely(
     ruleset: Ruleset, body: bytes, answer: Json, *, ragged: bool, model_shown: str | None = None
 ) -> FilteredAnswer:
     """The same for any answer, whatever its shape and whatever is found in it: one channel for each text."""
+    _require_choices(answer)
     strings = WholeStrings(ruleset)
     changed = ragged | redact_envelope(answer, strings, model_shown)
     if answer.get("usage") is not None:
@@ -68,6 +70,15 @@ def filter_closely(
         completion_tokens=read_tokens(answer.get("usage"), "completion_tokens"),
         text=join_delivered(choices),
     )
+
+
+def _require_choices(answer: Json) -> None:
+    """Some upstreams say what went wrong with status 200; others answer with something else altogether."""
+    choices = answer.get("choices")
+    if answer.get("error") is not None and not choices:
+        raise UpstreamError("The upstream sent an error in place of an answer. Look for its cause in the upstream.")
+    if type(choices) is not list:
+        raise UpstreamProtocolError("The upstream's answer has no list of choices.")
 
 
 def _as_it_came(answer: Json, body: bytes, text: bytes) -> FilteredAnswer:
