@@ -29,14 +29,26 @@ def upgrade(*, json: JsonOption = False, state_dir: StateDirOption = None, confi
 
 @app.command()
 def status(*, json: JsonOption = False, state_dir: StateDirOption = None, config: ConfigOption = None) -> None:
-    """Show which migrations were applied, and which are missing."""
+    """Show which migrations were applied and which are missing, and whether the gateway's role is.
+
+    With --json what is missing is said on standard error, and standard output has the migrations alone.
+    """
     from ..postgres import migrations
 
     with database(Place(state_dir, config), migrated=False) as access:
         found = asyncio.run(migrations.status(access.owner))
+        missing = asyncio.run(migrations.missing_role(access.owner))
     if json:
         print_json(found)
-        return
-    print_table(
-        ("migration", "applied"), [(one.name, day(one.applied_at)) for one in found], empty="There are no migrations."
-    )
+    else:
+        print_table(
+            ("migration", "applied"),
+            [(one.name, day(one.applied_at)) for one in found],
+            empty="There are no migrations.",
+        )
+    if missing is not None:
+        typer.echo(
+            "The role that the gateway runs as is missing. `synapse db upgrade` makes it if it may; else run this once "
+            f"as an administrator: {missing}",
+            err=True,
+        )

@@ -1,8 +1,9 @@
 -- The queries of the audit log. `-- name:` starts one; the lines below it say what it is for.
 
 -- name: hold_lock
--- A writer lives as long as some session holds its lock. Not waiting: a zombie of our own may hold it as well as we.
-SELECT pg_try_advisory_lock($1)
+-- A writer lives as long as a session holds its lock, and only that session may advance it. It waits for an earlier
+-- session of the same writer that is not over yet, as long as lock_timeout says.
+SELECT pg_advisory_lock($1)
 
 -- name: settings
 -- A commit that was acknowledged must survive a crash of the server, whatever the database's default is. The

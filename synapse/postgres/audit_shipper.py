@@ -16,7 +16,7 @@ from .audit_chain import seal
 from .audit_partitions import AuditPartitions
 from .audit_recovery import LostWriters
 from .audit_rows import RowEncoder, is_intent, request_id_of, started_at_of
-from .audit_writer import AuditWriter, WriterFinished
+from .audit_writer import AuditWriter, LogDisagrees, WriterFinished
 from .instants import instant
 
 # The most of one batch, when many wait: 2 ms of work for the event loop.
@@ -86,14 +86,13 @@ class AuditShipper:
                 await self._send(connection)
 
     async def keep_house(self, *, every_s: float) -> None:
-        """When it is time: the partitions to come, this writer's lock, the intents of writers that died."""
+        """When it is time: the partitions to come, the intents of writers that died."""
         now_s = asyncio.get_running_loop().time()
         if now_s < self._house_due_s:
             return
         connection = await self._connected()
         if self._partitions.is_due(self._clock_us()):
             await self._partitions.upkeep(connection, now_us=self._clock_us())
-        await self._writer.hold_lock(connection)
         for lost in await self._lost_writers.look(connection, self._writer, now_s=now_s, patience_s=every_s):
             self.recovered += await self._lost_writers.close(
                 *(connection, lost),
@@ -124,26 +123,27 @@ class AuditShipper:
         return connection
 
     async def _attach(self, connection: "asyncpg.Connection[Any]") -> None:
-        await self._writer.attach(connection)
-        if self._sending:
-            return  # The watermark is compared when they are sent again.
         try:
+            await self._writer.attach(connection)
+            if self._sending:
+                return  # The watermark is compared when they are sent again.
             async with connection.transaction():
                 # Entries for a dead writer may have been written by a commit whose end was not seen.
                 self._writer.head = await self._writer.watermark(connection)
-        except WriterFinished:
-            await self._begin_again(connection)
+        except (WriterFinished, asyncpg.LockNotAvailableError) as reason:
+            await self._begin_again(connection, reason)
 
     async def _send(self, connection: "asyncpg.Connection[Any]") -> None:
         await self._partitions.cover(connection, self._sending)
         try:
             await self._ship(connection, self._sending)
-        except WriterFinished:
-            await self._begin_again(connection)
+        except (WriterFinished, LogDisagrees) as reason:
+            await self._begin_again(connection, reason)
             await self._ship(connection, self._sending)
         except asyncpg.UniqueViolationError:
             await self._drop_present(connection)
-            await self._ship(connection, self._sending)
+            if self._sending:
+                await self._ship(connection, self._sending)
         self.shipped += len(self._sending)
         self.batches += 1
         self._sending = ()
@@ -164,9 +164,16 @@ class AuditShipper:
     def _open_since_us(self) -> int | None:
         return min(self._open.values(), default=None)
 
-    async def _begin_again(self, connection: "asyncpg.Connection[Any]") -> None:
-        """Others took this writer for dead: go on as a new one."""
-        _log.warning("Other workers took the audit writer %s for dead; it goes on as a new one.", self._writer.id)
+    async def _begin_again(self, connection: "asyncpg.Connection[Any]", reason: Exception) -> None:
+        """This writer cannot go on: ship what waits as a new one. Nothing is lost by it.
+
+        After LogDisagrees the lock of the old one is kept, so that its open requests are ours as long as we live.
+        """
+        if isinstance(reason, LogDisagrees):
+            _log.critical("The audit writer %s goes on as a new one: %s.", self._writer.id, reason)
+        else:
+            why = "others took it for dead" if isinstance(reason, WriterFinished) else "an earlier session holds it"
+            _log.warning("The audit writer %s goes on as a new one: %s.", self._writer.id, why)
         self._open.clear()
         self._writer = AuditWriter(self._queries, now_us=self._clock_us())
         await self._writer.attach(connection)

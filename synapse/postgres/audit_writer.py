@@ -23,11 +23,15 @@ class WriterFinished(Exception):
 
 
 class LogDisagrees(Exception):
-    """The log is not what this writer left, or did not take what it was given."""
+    """The log is not what this writer left: it cannot go on, but a new writer can."""
+
+
+class RecordsRefused(Exception):
+    """The log did not take what it was given, and said nothing."""
 
 
 class AuditWriter:
-    """The identity under which one worker writes. A new one is made at each start and after each WriterFinished."""
+    """The identity under which one worker writes. A new one is made at each start, and when this one cannot go on."""
 
     def __init__(self, queries: Mapping[str, str], *, now_us: int) -> None:
         self.id = UUID(uuid7())
@@ -36,22 +40,18 @@ class AuditWriter:
         self._started_at = instant(now_us)
         # The random half of the UUID, as the signed integer an advisory lock takes.
         self._lock_key = int.from_bytes(self.id.bytes[8:], "big", signed=True)
-        self._holds_lock = False
 
     async def attach(self, connection: "asyncpg.Connection[Any]") -> None:
-        """Go on over a new connection. The lock comes before the row, so that nobody finds the row unlocked."""
+        """Go on over a new connection. The lock comes before the row, so that nobody finds the row unlocked.
+
+        Raises asyncpg.LockNotAvailableError when an earlier session of this writer is not over after some seconds.
+        """
         await connection.execute(self._queries["settings"])
-        self._holds_lock = False
-        await self.hold_lock(connection)
+        await connection.execute(self._queries["hold_lock"], self._lock_key)
         await connection.execute(
             self._queries["register"],
             *(self.id, self._lock_key, socket.gethostname(), os.getpid(), self._started_at, self.head.hash),
         )
-
-    async def hold_lock(self, connection: "asyncpg.Connection[Any]") -> None:
-        """Hold the lock that says this writer lives, unless a session of its own that is not over yet still does."""
-        if not self._holds_lock:
-            self._holds_lock = bool(await connection.fetchval(self._queries["hold_lock"], self._lock_key))
 
     async def watermark(self, connection: "asyncpg.Connection[Any]") -> Head:
         """The end of the chain that the database has. Raises WriterFinished."""
@@ -65,22 +65,22 @@ class AuditWriter:
     async def ship(
         self, connection: "asyncpg.Connection[Any]", batch: Batch, *, now_us: int, open_since_us: int | None
     ) -> None:
-        """Make sure that the batch is in the log, once. Raises WriterFinished, LogDisagrees and what asyncpg raises."""
+        """Make sure that the batch is in the log, once. Raises WriterFinished, LogDisagrees, and what append raises."""
         async with connection.transaction():
             there = await self.watermark(connection)
             if there == batch.base:
                 await self.append(connection, batch, now_us=now_us, open_since_us=open_since_us)
             elif there != batch.head:
                 raise LogDisagrees(
-                    f"the log ends at record {there.seq} of this writer, expected {batch.base.seq}: was the database "
-                    "restored or failed over? Find that out, then restart the worker"
+                    f"the log ends at record {there.seq} of this writer, expected {batch.base.seq}: find out whether "
+                    "the database was restored or failed over"
                 )
         self.head = batch.head
 
     async def append(
         self, connection: "asyncpg.Connection[Any]", batch: Batch, *, now_us: int, open_since_us: int | None
     ) -> None:
-        """Copy a batch and advance the watermark, inside a transaction of the caller."""
+        """Copy a batch and advance the watermark, inside a transaction of the caller. Raises RecordsRefused."""
         await _copy(connection, "audit_intents", columns=INTENT_COLUMNS, rows=batch.intents, source=batch.intents_copy)
         await _copy(connection, "audit_log", columns=LOG_COLUMNS, rows=batch.outcomes, source=batch.outcomes_copy)
         open_since = None if open_since_us is None else instant(open_since_us)
@@ -103,4 +103,4 @@ async def _copy(
     )
     # A trigger or a rule that somebody added could swallow rows without an error.
     if status != f"COPY {rows}":
-        raise LogDisagrees(f"{table} took {status!r} of {rows} records")
+        raise RecordsRefused(f"{table} took {status!r} of {rows} records")

@@ -6,9 +6,11 @@ behind is ended before a new server starts, so there is never a second postmaste
 
 import asyncio
 import fcntl
+import logging
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,7 +35,12 @@ BORROW_TIMEOUT_S = 15.0
 # Backends of a killed postmaster notice within moments; until then they hold its shared memory.
 ORPHANS_TIMEOUT_S = 10.0
 
+# At most this often a server that has ended is started again.
+RESTART_INTERVAL_S = 5.0
+
 Use = Literal["serve", "command"]
+
+logger = logging.getLogger("synapse.postgres")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -55,6 +62,7 @@ class EmbeddedPostgres:
         self._passwords: ServerPasswords | None = None
         self._lock: _StateLock | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._restart_due_s = 0.0
 
     @property
     def pid(self) -> int | None:
@@ -88,6 +96,24 @@ class EmbeddedPostgres:
             self.stop()
             raise
         return self.dsn()
+
+    def check(self) -> None:
+        """Start the server again when it has ended by itself: same data, same DSN. For the main thread, every second.
+
+        It waits until the server is ready. What goes wrong is logged and tried again at a later call.
+        """
+        process, home = self._process, self._home
+        if process is None or home is None or process.poll() is None or time.monotonic() < self._restart_due_s:
+            return
+        logger.critical("the embedded PostgreSQL has ended (%s); starting it again", _manner(process.returncode))
+        try:
+            _end_left_over(home)
+            self._process = _start(home)
+        except StartupError as error:
+            logger.critical("%s", error)
+        else:
+            logger.warning("the embedded PostgreSQL runs again")
+        self._restart_due_s = time.monotonic() + RESTART_INTERVAL_S
 
     def stop(self) -> None:
         """Stop the server and release the state directory. Safe to call twice."""
@@ -316,6 +342,10 @@ def _last_failure(log: Path, offset: int) -> str:
             if level in line:
                 return line.partition(level)[2].strip()
     return " ".join(lines[-3:]) if lines else "it said nothing"
+
+
+def _manner(returncode: int) -> str:
+    return f"signal {-returncode}" if returncode < 0 else f"exit code {returncode}"
 
 
 async def _prepare_cluster(dsn: str, passwords: ServerPasswords) -> None:

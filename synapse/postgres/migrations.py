@@ -75,6 +75,13 @@ async def status(dsn: str, *, directory: Path = MIGRATIONS_DIRECTORY) -> list[Mi
     return [MigrationStatus(one.number, one.name, times.get(one.number)) for one in migrations]
 
 
+async def missing_role(dsn: str) -> str | None:
+    """What an administrator has to run before the gateway can, or None. Raises StartupError."""
+    async with connect(dsn) as connection, _explained():
+        statements = await _role_statements(connection)
+    return "; ".join(statements) + ";" if statements else None
+
+
 def read_migrations(directory: Path) -> list[Migration]:
     """The files of a directory in order. Numbers start at 1 and have no gaps, so that none is forgotten."""
     migrations = []
@@ -134,23 +141,29 @@ def _check_history(migrations: Sequence[Migration], history: Sequence[Any]) -> N
 
 async def _ensure_runtime_role(connection: "asyncpg.Connection[Any]") -> None:
     """Roles belong to the whole server, so an external one may not let us make any: then say what to run there."""
-    user = await connection.fetchval("SELECT quote_ident(current_user)")
-    exists = await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", RUNTIME_ROLE)
-    # Before PostgreSQL 16 membership was all there was.
-    privilege = "SET" if connection.get_server_version().major >= 16 else "MEMBER"
-    if exists and await connection.fetchval(f"SELECT pg_has_role('{RUNTIME_ROLE}', '{privilege}')"):
-        return
-    statements = [] if exists else [f"CREATE ROLE {RUNTIME_ROLE} NOLOGIN"]
-    statements.append(f"GRANT {RUNTIME_ROLE} TO {user}")
+    statements = await _role_statements(connection)
     try:
         async with connection.transaction():
             for statement in statements:
                 await connection.execute(statement)
     except asyncpg.InsufficientPrivilegeError as error:
+        user = await connection.fetchval("SELECT quote_ident(current_user)")
         raise StartupError(
             f"The database user {user} may not make the role that the gateway runs as. "
             f"Run this once as an administrator: {'; '.join(statements)};"
         ) from error
+
+
+async def _role_statements(connection: "asyncpg.Connection[Any]") -> list[str]:
+    """What is missing until this user may become the runtime role."""
+    user = await connection.fetchval("SELECT quote_ident(current_user)")
+    exists = await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", RUNTIME_ROLE)
+    # Before PostgreSQL 16 membership was all there was.
+    privilege = "SET" if connection.get_server_version().major >= 16 else "MEMBER"
+    if exists and await connection.fetchval(f"SELECT pg_has_role('{RUNTIME_ROLE}', '{privilege}')"):
+        return []
+    statements = [] if exists else [f"CREATE ROLE {RUNTIME_ROLE} NOLOGIN"]
+    return [*statements, f"GRANT {RUNTIME_ROLE} TO {user}"]
 
 
 @asynccontextmanager

@@ -89,7 +89,7 @@ def spawn_postmaster(home: ServerHome) -> subprocess.Popen[bytes]:
             cwd=home.base,
             env=_environment(),
             start_new_session=True,  # Ctrl-C in the terminal is for the gateway, which still needs its database then
-            preexec_fn=_die_with_parent(),  # noqa: PLW1509  runs before any thread exists, and only calls prctl
+            preexec_fn=_die_with_parent(),  # noqa: PLW1509  after the fork it only calls prctl, also when there are threads
             **_identity(home.account),
         )
 

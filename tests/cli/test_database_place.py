@@ -13,7 +13,7 @@ from typer.testing import Result
 
 from synapse.cli.database import Place, change
 from synapse.postgres import migrations, store
-from synapse.postgres.embedded import borrowed_server
+from synapse.postgres.embedded import SUPERUSER, EmbeddedPostgres, borrowed_server
 
 Command = Callable[..., Result]
 
@@ -77,6 +77,32 @@ def test_status_and_upgrade_of_an_external_database(run: Command, empty_database
     assert json.loads(upgraded.stdout) == {"applied": names}
     assert again.stdout == "The database is up to date.\n"
     assert all(name in after.stdout for name in names)
+
+
+def test_status_names_the_role_that_is_missing(run: Command, public_tmp_path: Path) -> None:
+    # A server of its own, since roles belong to the whole server.
+    server = EmbeddedPostgres(public_tmp_path / "state")
+    server.start()
+    superuser = server.dsn(user=SUPERUSER, database="postgres")
+    try:
+        before = run("db", "status", DATABASE_URL=server.dsn())
+        asyncio.run(execute(superuser, "REVOKE synapse_runtime FROM synapse_owner"))
+        after = run("db", "status", "--json", DATABASE_URL=server.dsn())
+        asyncio.run(execute(superuser, "DROP ROLE synapse_runtime"))
+        gone = run("db", "status", DATABASE_URL=server.dsn())
+    finally:
+        server.stop()
+
+    assert (before.exit_code, before.stderr) == (0, "")
+    assert after.stderr.endswith("as an administrator: GRANT synapse_runtime TO synapse_owner;\n")
+    assert json.loads(after.stdout)
+    assert "CREATE ROLE synapse_runtime NOLOGIN; GRANT synapse_runtime TO synapse_owner;" in gone.stderr
+
+
+async def execute(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute(statement)
+    await connection.close()
 
 
 @pytest.mark.parametrize("command", [("teams", "list"), ("db", "status"), ("db", "upgrade"), ("keys", "disable", "x")])

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 import pytest
-from audit_support import entry, fetch, record, running, until
+from audit_support import die, entry, fetch, new_log, record, running, until
 
 from synapse.postgres.pool import runtime_connection
 
@@ -125,6 +125,51 @@ async def test_a_finished_writer_stays_as_it_is_for_everybody(
     connection = await as_replica(filled_dsn, superuser_dsn)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connection.execute(statement)
+    await connection.close()
+
+
+CHANGES_OF_WRITERS = {
+    "its records look shipped": "UPDATE synapse.audit_writers SET seq = seq + 1000",
+    "its chain looks broken": "UPDATE synapse.audit_writers SET head = decode(repeat('00', 32), 'hex')",
+    "it looks stopped": "UPDATE synapse.audit_writers SET stopped_at = now()",
+    "it looks closed": "UPDATE synapse.audit_writers SET closed_at = now()",
+    "nothing looks open": "UPDATE synapse.audit_writers SET open_since = NULL",
+    "its lock is another": "UPDATE synapse.audit_writers SET lock_key = 1",
+}
+
+
+@pytest.mark.parametrize("change", CHANGES_OF_WRITERS.values(), ids=CHANGES_OF_WRITERS)
+@pytest.mark.parametrize("connect", [as_runtime, as_owner, as_superuser, as_replica])
+async def test_nobody_but_a_living_writer_moves_its_row(
+    postgres_dsn: str, superuser_dsn: str, connect: Connect, change: str
+) -> None:
+    async with running(postgres_dsn) as log:
+        log.open()
+        log.intend(made := entry())
+        await until(lambda: log.waiting == 0)
+        connection = await connect(postgres_dsn, superuser_dsn)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(change)
+        await connection.close()
+        log.close(made)
+    ((count,),) = await fetch(postgres_dsn, "SELECT count(*) FROM synapse.audit_log")
+    assert count == 1
+
+
+@pytest.mark.parametrize("change", ["closed_at = now()", "open_since = NULL", "open_since = now(), seen_at = now()"])
+async def test_the_open_requests_of_a_dead_writer_cannot_be_hushed_up(postgres_dsn: str, change: str) -> None:
+    log = new_log(postgres_dsn)
+    await log.start()
+    log.open()
+    log.intend(entry())
+    await until(lambda: log.waiting == 0)
+    await die(log)
+    connection = await runtime_connection(postgres_dsn)
+    # The lock is free to take, and whoever holds it may close the writer once everything has its outcome.
+    await connection.execute("SELECT pg_advisory_lock(lock_key) FROM synapse.audit_writers")
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"without an outcome|by writing records only"):
+        await connection.execute(f"UPDATE synapse.audit_writers SET {change}")
     await connection.close()
 
 

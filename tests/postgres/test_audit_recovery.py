@@ -195,6 +195,58 @@ async def test_a_writer_that_was_taken_for_dead_goes_on_as_a_new_one(postgres_ds
     assert outcomes == {made.request_id: "aborted", **dict.fromkeys(after, "completed")}
 
 
+@pytest.mark.parametrize("change", ["seq = seq + 7", "seq = seq - 2", "head = decode(repeat('00', 32), 'hex')"])
+async def test_a_log_that_disagrees_is_reported_and_nothing_is_lost(
+    postgres_dsn: str, superuser_dsn: str, change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(postgres_dsn, **FAST) as log:
+        log.open()
+        log.intend(left_open := whole_entry())
+        made = [record(log, whole_entry(), intended=True).request_id for _ in range(3)]
+        await until(lambda: log.waiting == 0 and log.shipper.keeps_house)
+        first_id = log.shipper.writer_id
+        # A restored or failed-over database, in short.
+        await execute(
+            superuser_dsn,
+            "ALTER TABLE synapse.audit_writers DISABLE TRIGGER only_forwards; "
+            f"UPDATE synapse.audit_writers SET {change}; "
+            "ALTER TABLE synapse.audit_writers ENABLE ALWAYS TRIGGER only_forwards",
+        )
+        made += [record(log, whole_entry(), intended=True).request_id for _ in range(3)]
+        log.close(left_open)
+        await until(lambda: log.waiting == 0)
+        assert log.shipper.writer_id != first_id
+        assert log.failures == 0
+    (critical,) = [one.getMessage() for one in caplog.records if one.levelname == "CRITICAL"]
+    assert str(first_id) in critical
+    assert "restored or failed over" in critical
+    assert sorted(await request_ids(postgres_dsn)) == sorted([*made, left_open.request_id])
+
+
+async def test_a_writer_whose_earlier_session_does_not_end_goes_on_as_a_new_one(
+    postgres_dsn: str, superuser_dsn: str
+) -> None:
+    async with running(postgres_dsn, **FAST) as log:
+        made = [record(log, whole_entry(), intended=True).request_id]
+        await until(lambda: log.waiting == 0)
+        first_id = log.shipper.writer_id
+        ((lock_key,),) = await fetch(postgres_dsn, "SELECT lock_key FROM synapse.audit_writers")
+        stuck = await runtime_connection(postgres_dsn)
+        held = asyncio.create_task(stuck.execute("SELECT pg_advisory_lock($1)", lock_key))
+        await until(lambda: fetch(superuser_dsn, "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"))
+        await execute(
+            superuser_dsn,
+            "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
+            "WHERE locktype = 'advisory' AND granted AND datname = current_database()",
+        )
+        await held
+        made.append(record(log, whole_entry(), intended=True).request_id)
+        await until(lambda: log.waiting == 0)
+        assert log.shipper.writer_id != first_id
+        await stuck.close()
+    assert await request_ids(postgres_dsn) == made
+
+
 KILLED = """
     import asyncio, sys
     from functools import partial

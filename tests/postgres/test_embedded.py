@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from synapse.postgres import server_process
+from synapse.postgres import embedded, server_process
 from synapse.postgres.embedded import OWNER, RUNTIME, SUPERUSER, EmbeddedPostgres, borrowed_server
 from synapse.postgres.pool import runtime_connection
 from synapse.postgres.server_home import SOCKET_PATH_BYTES_MAX, prepare_home
@@ -223,6 +223,65 @@ def test_a_killed_postmaster_is_recovered_from(state_dir: Path) -> None:
 
     try:
         assert query(server.start(), "SELECT number FROM kept") == 42
+    finally:
+        server.stop()
+
+
+def test_a_server_that_ended_by_itself_is_started_again_at_the_next_check(
+    state_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server = EmbeddedPostgres(state_dir)
+    dsn = server.start()
+    try:
+        first = server.pid
+        server.check()
+        assert server.pid == first
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: server.pid is None)
+
+        server.check()
+
+        assert query(dsn, "SELECT number FROM kept") == 42
+        assert server.pid not in {None, first}
+        assert [record.getMessage() for record in caplog.records] == [
+            "the embedded PostgreSQL has ended (signal 9); starting it again",
+            "the embedded PostgreSQL runs again",
+        ]
+    finally:
+        server.stop()
+    server.check()
+    assert server.pid is None
+
+
+def test_a_server_that_cannot_be_started_again_is_tried_again_later(
+    state_dir: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded, "RESTART_INTERVAL_S", 0.2)
+    server = EmbeddedPostgres(state_dir)
+    dsn = server.start()
+    control = prepare_home(state_dir).data / "global" / "pg_control"
+    try:
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        wait_for(lambda: server.pid is None)
+        control.rename(control.with_suffix(".away"))
+
+        server.check()
+        said = len(caplog.records)
+        server.check()
+
+        assert server.pid is None
+        assert len(caplog.records) == said
+        assert "did not start" in caplog.text
+        control.with_suffix(".away").rename(control)
+
+        def runs_again() -> bool:
+            server.check()
+            return server.pid is not None
+
+        wait_for(runs_again)
+        assert query(dsn, "SELECT number FROM kept") == 42
     finally:
         server.stop()
 

@@ -137,16 +137,43 @@ $$;
 SELECT synapse.make_append_only('synapse.audit_log');
 SELECT synapse.make_append_only('synapse.audit_intents');
 
--- A writer's row moves forwards only, and not at all once the writer has stopped or was closed.
-CREATE FUNCTION synapse.refuse_writer_rewind() RETURNS trigger
+-- A writer's row moves forwards only, by the session that holds the writer's lock, and not at all once the writer has
+-- stopped or was closed. Without the lock anybody could advance a watermark, after which the writer ships nothing more,
+-- or close a writer, after which nobody gives its open intents an outcome.
+CREATE FUNCTION synapse.refuse_writer_change() RETURNS trigger
     LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF new.seq < old.seq OR old.stopped_at IS NOT NULL OR old.closed_at IS NOT NULL
-        OR new.writer_id <> old.writer_id
+        OR new.writer_id <> old.writer_id OR new.lock_key <> old.lock_key
     THEN
         RAISE EXCEPTION 'audit writer % is finished or would go backwards', old.writer_id
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF NOT EXISTS (
+        SELECT FROM pg_locks AS lock
+        WHERE lock.pid = pg_backend_pid() AND lock.granted
+            AND lock.locktype = 'advisory' AND lock.objsubid = 1 AND lock.mode = 'ExclusiveLock'
+            AND lock.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            AND (lock.classid::bigint << 32 | lock.objid::bigint) = old.lock_key
+    ) THEN
+        RAISE EXCEPTION 'audit writer % is not changed without its lock', old.writer_id
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF new.open_since IS DISTINCT FROM old.open_since AND new.seq = old.seq THEN
+        RAISE EXCEPTION 'audit writer % opens and closes requests by writing records only', old.writer_id
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    IF new.closed_at IS NOT NULL AND EXISTS (
+        SELECT FROM synapse.audit_intents AS intent
+        WHERE intent.writer_id = old.writer_id AND intent.started_at >= old.open_since
+            AND NOT EXISTS (
+                SELECT FROM synapse.audit_log AS entry
+                WHERE entry.request_id = intent.request_id AND entry.started_at = intent.started_at
+            )
+    ) THEN
+        RAISE EXCEPTION 'audit writer % has requests without an outcome', old.writer_id
             USING ERRCODE = 'insufficient_privilege';
     END IF;
     RETURN new;
@@ -154,7 +181,7 @@ END
 $$;
 
 CREATE TRIGGER only_forwards BEFORE UPDATE ON synapse.audit_writers
-    FOR EACH ROW EXECUTE FUNCTION synapse.refuse_writer_rewind();
+    FOR EACH ROW EXECUTE FUNCTION synapse.refuse_writer_change();
 ALTER TABLE synapse.audit_writers ENABLE ALWAYS TRIGGER only_forwards;
 
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON synapse.audit_writers
@@ -197,7 +224,7 @@ END
 $$;
 
 REVOKE ALL ON FUNCTION synapse.refuse_audit_change() FROM PUBLIC;
-REVOKE ALL ON FUNCTION synapse.refuse_writer_rewind() FROM PUBLIC;
+REVOKE ALL ON FUNCTION synapse.refuse_writer_change() FROM PUBLIC;
 REVOKE ALL ON FUNCTION synapse.make_append_only(regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION synapse.ensure_audit_partitions(date, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION synapse.ensure_audit_partitions(date, integer) TO synapse_runtime;
