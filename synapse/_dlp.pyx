@@ -1,5 +1,6 @@
 """The compiled loops of the DLP engine. It knows buffers and offsets, not policy; its face is `_dlp.pyi`."""
 
+from cpython cimport array
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.dict cimport PyDict_CheckExact, PyDict_Next
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
@@ -11,12 +12,19 @@ from cpython.unicode cimport (
     PyUnicode_CheckExact, PyUnicode_DATA, PyUnicode_FindChar, PyUnicode_GET_LENGTH, PyUnicode_KIND, PyUnicode_READ,
 )
 
+import array
+
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
 
 cdef enum:
     DROPPED = 0xFF  # the value of a page's byte that says "this code point leaves no trace"
     PAGES = 0x1100
+    # Ends of triggers no further apart than this are one stretch: the confirm pass looks further around each anyway.
+    GAP_MAX = 32
+
+# What arrays of places are cloned from: four bytes for each, since no scanned text comes near 4 GiB.
+cdef array.array _UINTS = array.array("I")
 
 
 cdef class Folding:
@@ -45,7 +53,10 @@ cdef class Folding:
         return self._pages[number]
 
     def fold(self, str text not None) -> tuple:
-        """The folded bytes, and for each of them its offset in the text: None when every offset is its own."""
+        """The folded bytes, and for each of them its offset in the text: None when every offset is its own.
+
+        ASCII without control characters, but for line feeds, is taken as it is: it must be its own image.
+        """
         cdef:
             Py_ssize_t length = len(text), index, size = 0
             int kind
@@ -55,7 +66,7 @@ cdef class Folding:
             unsigned char folded
             unsigned char* out
             bytes result
-        if PyUnicode_IS_ASCII(text):
+        if PyUnicode_IS_ASCII(text) and _is_plain(<const unsigned char*> PyUnicode_DATA(text), length):
             return PyBytes_FromStringAndSize(<char*> PyUnicode_DATA(text), length), None
         kind = PyUnicode_KIND(text)
         characters = PyUnicode_DATA(text)
@@ -81,24 +92,60 @@ cdef class Folding:
             unsigned int character
             unsigned char folded
             unsigned char* out = <unsigned char*> PyBytes_AS_STRING(begun)
-            list offsets = list(range(size))
+            array.array offsets = array.clone(_UINTS, length, False)
+        for index in range(size):
+            offsets.data.as_uints[index] = <unsigned int> index
         for index in range(size, length):
             character = <unsigned int> PyUnicode_READ(kind, characters, index)
             folded = self._page(character >> 8)[character & 0xFF]
             if folded != DROPPED:
                 out[size] = folded
+                offsets.data.as_uints[size] = <unsigned int> index
                 size += 1
-                offsets.append(index)
+        array.resize(offsets, size)
         return begun[:size], offsets
 
 
-def collect(pattern, start, end, flags, dict ends not None) -> None:
-    """A match handler: appends each end to its pattern's list in `ends`."""
-    cdef list known = ends.get(pattern)
+cdef bint _is_plain(const unsigned char* characters, Py_ssize_t length) noexcept nogil:
+    cdef:
+        Py_ssize_t index
+        unsigned char others = 0
+    # Without a way out of the loop, so that the compiler makes vectors of it.
+    for index in range(length):
+        others |= ((characters[index] < 0x20) & (characters[index] != 0x0A)) | (characters[index] == 0x7F)
+    return not others
+
+
+def collect(pattern, start, unsigned int end, flags, dict ends not None) -> None:
+    """A match handler: adds each end to its pattern's stretches in `ends`, an array of first, last, first, last …
+
+    Ends close to each other are one stretch. So a text full of them costs no more memory than a text with few.
+    """
+    cdef:
+        array.array known = ends.get(pattern)
+        Py_ssize_t last
+        unsigned int* places
     if known is None:
-        ends[pattern] = [end]
-    else:
-        known.append(end)
+        known = array.clone(_UINTS, 2, False)
+        known.data.as_uints[0] = known.data.as_uints[1] = end
+        ends[pattern] = known
+        return
+    last = len(known) - 1
+    places = known.data.as_uints
+    if end > places[last] and end - places[last] > GAP_MAX:
+        array.resize_smart(known, last + 3)
+        known.data.as_uints[last + 1] = known.data.as_uints[last + 2] = end
+        return
+    places[last] = max(places[last], end)
+    # Ends come in order. If they ever should not, the stretches they fall in between become one.
+    while end < places[last - 1]:
+        if last == 1 or end > places[last - 2]:
+            places[last - 1] = end
+        else:
+            places[last - 2] = places[last]
+            last -= 2
+            array.resize_smart(known, last + 1)
+            places = known.data.as_uints
 
 
 def farthest(pattern, start, end, flags, list best not None) -> None:

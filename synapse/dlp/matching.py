@@ -8,8 +8,9 @@ Overlapping accepted candidates form a cluster: one finding, their union, named 
 first rule among those of the strongest action. Nothing of any match can leave by hiding behind another.
 """
 
+from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from sys import maxsize
 
@@ -26,9 +27,9 @@ class Cursor:
     __slots__ = (
         "_at",
         "_chain_end",
-        "_ends",
         "_index",
         "_of_chain",
+        "_stretches",
         "_tries",
         "_window",
         "accepted",
@@ -37,10 +38,10 @@ class Cursor:
         "start",
     )
 
-    def __init__(self, pattern: Pattern, window: bytes, ends: Sequence[int], *, at: int) -> None:
+    def __init__(self, pattern: Pattern, window: bytes, stretches: "array[int]", *, at: int) -> None:
         self.pattern = pattern
         self._window = window
-        self._ends = ends
+        self._stretches = stretches
         self._begin(at)
 
     @property
@@ -57,18 +58,19 @@ class Cursor:
         self._at = at
         self._chain_end = 0
         self._tries = 0
-        self._index = bisect_right(self._ends, at)
+        self._index = bisect_right(self._stretches, at) & ~1  # the first of a stretch
         self.advance()
 
     def advance(self) -> None:
         """To the next candidate."""
         self._of_chain = self._chain_end
-        pattern, ends = self.pattern, self._ends
-        while self._index < len(ends):
-            end = ends[self._index]
-            if end <= self._at:
-                self._index += 1
+        pattern, stretches = self.pattern, self._stretches
+        while self._index < len(stretches):
+            if stretches[self._index + 1] <= self._at:
+                self._index += 2
                 continue
+            # Each place in a stretch is taken for the end of a trigger: one too many costs a look and changes nothing.
+            end = max(stretches[self._index], self._at + 1)
             # A match which contains this trigger begins at most its width before it. The search goes on one width
             # further, and everything up to there is settled by it: no stretch is looked at more than three times.
             reach = end + pattern.widest
@@ -116,23 +118,36 @@ class Cluster:
             self.runs.append((cursor.pattern, cursor.end))
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """What was looked at and may matter for the frontier of a stream."""
+class Straddling:
+    """The last stretch of candidates that overlap one another, accepted or rejected, added in the order of starts.
 
-    start: int
-    end: int
-    accepted: bool
+    Nothing before it can matter for a frontier: it begins before the frontier's limit, and all candidates before it end
+    at or before its beginning.
+    """
+
+    __slots__ = ("_end", "_start")
+
+    def __init__(self) -> None:
+        self._start = self._end = 0
+
+    def add(self, candidate: Cursor) -> None:
+        if candidate.start >= self._end:
+            self._start = candidate.start
+        self._end = max(self._end, candidate.end)
+
+    def frontier(self, limit: int) -> int:
+        """The last place at or before `limit` which no candidate straddles."""
+        return self._start if self._start < limit < self._end else limit
 
 
-def next_cluster(cursors: Iterable[Cursor], *, limit: int, side: Side, seen: list[Candidate]) -> Cluster | None:
+def next_cluster(cursors: Iterable[Cursor], *, limit: int, side: Side, seen: Straddling) -> Cluster | None:
     """The first cluster, from candidates that begin before `limit`; all that it looked at is added to `seen`."""
     cluster: Cluster | None = None
     while True:
         cursor = min(cursors, key=_order)
         if cursor.start >= limit or (cluster is not None and cursor.start >= cluster.end):
             return cluster
-        seen.append(Candidate(cursor.start, cursor.end, cursor.accepted))
+        seen.add(cursor)
         if cursor.accepted:
             if cluster is None:
                 cluster = Cluster(cursor.start, cursor.end, cursor.pattern)
@@ -142,11 +157,3 @@ def next_cluster(cursors: Iterable[Cursor], *, limit: int, side: Side, seen: lis
 
 def _order(cursor: Cursor) -> tuple[int, int, int]:
     return cursor.order
-
-
-def frontier(limit: int, seen: Sequence[Candidate]) -> int:
-    """The last place at or before `limit` which no candidate straddles; `seen` is in the order of starts."""
-    for candidate in reversed(seen):
-        if candidate.start < limit < candidate.end:
-            limit = candidate.start
-    return limit

@@ -6,6 +6,7 @@ stream, and tells how far back a match could begin that may still be completed.
 
 import re
 import threading
+from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,10 @@ from .validators import VALIDATORS, Validator
 EDGE = b"\n"
 
 _ANY = frozenset(range(256))
+
+# For each pattern by its index, the stretches in which ends of its trigger lie: first, last, first, last, in order. Not
+# every place in a stretch is such an end, but every such end is in a stretch.
+Ends = dict[int, "array[int]"]
 
 # The widths of the patterns in one live database, in sum. The time to compile one grows much faster than its width;
 # each further database costs a stream 0.2 µs per delta.
@@ -134,9 +139,9 @@ class Detector:
         self._scan = scan
         self._live = live
 
-    def ends(self, window: bytes) -> dict[int, list[int]]:
-        """For each pattern whose trigger occurs: where, as ends."""
-        ends: dict[int, list[int]] = {}
+    def ends(self, window: bytes) -> Ends:
+        """Where the triggers of these patterns end."""
+        ends: Ends = {}
         if self._scan is not None:
             self._scan.scan(window, collect, ends)
         return {index: found for index, found in ends.items() if index in self.patterns} if ends else ends

@@ -26,6 +26,8 @@ _REFUSED = {
 }
 
 _ALL = frozenset(range(256))
+# Shadow text has a space in place of these (see `shadow`), so a core that names one of them means the space as well.
+_SPACES_IN_SHADOW = frozenset(b"\t\r\v\f")
 _CATEGORIES = {
     "DIGIT": frozenset(b"0123456789"),
     "SPACE": frozenset(b" \t\n\r\f\v"),
@@ -199,7 +201,7 @@ def _node(op: str, value: Any) -> Node:
         raise PatternError(f"it contains {what}; {rewrite}")
     match op:
         case "LITERAL":
-            return Char(frozenset((value,)))
+            return Char(_in_shadow({value}))
         case "NOT_LITERAL" | "ANY" | "IN":
             return Char(_set(op, value))
         case "BRANCH":
@@ -242,7 +244,11 @@ def _class(parts: Any) -> frozenset[int]:
                 allowed.update(range(value[0], value[1] + 1))
             case "CATEGORY":
                 allowed |= _category(str(value).removeprefix("CATEGORY_"))
-    return _ALL - allowed if negated else frozenset(allowed)
+    return _ALL - allowed if negated else _in_shadow(allowed)
+
+
+def _in_shadow(allowed: set[int]) -> frozenset[int]:
+    return frozenset(allowed | {0x20} if allowed & _SPACES_IN_SHADOW else allowed)
 
 
 def _category(name: str) -> frozenset[int]:

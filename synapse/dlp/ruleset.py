@@ -1,6 +1,7 @@
 """One compiled policy: what it finds in a text, and what of the text may leave."""
 
 import hashlib
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import metadata
@@ -15,6 +16,7 @@ from .patterns import (
     EDGE,
     Database,
     Detector,
+    Ends,
     Pattern,
     compile_patterns,
     live_expressions,
@@ -27,12 +29,11 @@ from .shadow import fold
 from .tracking import Tracker
 
 # Raise it with every change that makes the same rules find something else: compiled databases are shared by version.
-ENGINE = 1
+ENGINE = 2
 
-# Joins the texts of one request for one scan. A trigger that reaches across it costs one look and finds nothing.
-_SEPARATOR = "\0"
-
-Ends = dict[int, list[int]]
+# Joins the texts of one request for one scan; it is itself in a shadow, and in hardly any rule. A trigger that reaches
+# across it costs one look and finds nothing.
+_SEPARATOR = "|"
 
 
 class RulesetError(ValueError):
@@ -139,7 +140,7 @@ class Ruleset:
         live = [self._databases.get("live", group, live_expressions) for group in live_groups(patterns)]
         return Detector(patterns, scan=self._scan, live=live)
 
-    def _judge(self, text: str, window: bytes, offsets: list[int] | None, ends: Ends, side: Side) -> Scan:
+    def _judge(self, text: str, window: bytes, offsets: "array[int] | None", ends: Ends, side: Side) -> Scan:
         found = [
             finding(cut, side, *_span(cut.start, cut.end, offsets))
             for detector in (self._acting[side], self._alerts[side])
@@ -194,14 +195,17 @@ def _by_text(ends: Ends, starts: Sequence[int]) -> dict[int, Ends]:
     """The ends inside each of the joined texts, counted from its own edge. None is inside when it is on a separator."""
     texts: dict[int, Ends] = {}
     for index, found in ends.items():
-        for end in found:
-            number = bisect_right(starts, end - 2) - 1
-            if end <= starts[number + 1]:
-                texts.setdefault(number, {}).setdefault(index, []).append(end - starts[number])
+        for first, last in zip(found[::2], found[1::2], strict=True):
+            number = max(bisect_right(starts, first - 2) - 1, 0)
+            while number + 1 < len(starts) and (start := starts[number]) + 2 <= last:
+                own = max(first - start, 2), min(last, starts[number + 1]) - start
+                if own[0] <= own[1]:
+                    texts.setdefault(number, {}).setdefault(index, array("I")).extend(own)
+                number += 1
     return texts
 
 
-def _span(start: int, end: int, offsets: list[int] | None) -> tuple[int, int]:
+def _span(start: int, end: int, offsets: "array[int] | None") -> tuple[int, int]:
     return (start, end) if offsets is None else (offsets[start], offsets[end - 1] + 1)
 
 

@@ -1,19 +1,21 @@
 """The text that is scanned: one byte or none for each code point, so that look-alikes and invisible signs hide nothing.
 
 Folding is done code point by code point and is therefore a homomorphism, `shadow(x + y) == shadow(x) + shadow(y)`:
-a stream has the same shadow however it is cut. Normalising whole strings (NFKC) would break that.
+a stream has the same shadow however it is cut. Normalising whole strings (NFKC) would break that. Of the control
+characters only the line feed is in a shadow: tabs and carriage returns are spaces there, the rest is dropped.
 """
 
 import unicodedata
+from array import array
 from bisect import bisect_right
 
 from .._dlp import Folding
 
 LETTER = 0xE1  # a letter without an ASCII look-alike
 OTHER = 0x80  # anything else without one
-_DROPPED = 0xFF
+DROPPED = 0xFF
 
-# Look-alikes which Unicode does not call compatible (Cyrillic, Greek, dashes, quotes, stops).
+# Look-alikes which Unicode does not call compatible (Cyrillic, Greek, dashes, quotes, stops, blanks).
 _LOOK_ALIKES = {
     **dict(zip("аеорсухіјѕһԁԛԝьӏ", "aeopcyxijshdqwbl", strict=True)),  # look-alikes are the point
     **dict(zip("АВЕКМНОРСТХІЈЅУ", "ABEKMHOPCTXIJSY", strict=True)),  # noqa: RUF001
@@ -22,11 +24,15 @@ _LOOK_ALIKES = {
     **dict(zip("ıɡⅼ∕⁄∶ː․。·∙", "igl//::....", strict=True)),  # noqa: RUF001
     **dict(zip("‐‑‒–—―−﹣⁃˗＿＠﹫", "----------_@@", strict=True)),  # noqa: RUF001
     **dict(zip("‘’“”´ʼ", "''\"\"''", strict=True)),  # noqa: RUF001
+    # The control characters that stand between words; all others print nothing and are dropped.
+    **dict(zip("\t\v\f\r\x85", "    \n", strict=True)),
 }
-# Fillers and separators of scripts which print nothing but are not format characters.
+# Fillers, blank signs and reserved places which print nothing but are not format characters: what Unicode calls
+# default-ignorable, assigned or not (DerivedCoreProperties.txt), the blank Braille pattern and the blank note head.
 _INVISIBLE = frozenset(
-    (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x3164, 0xFFA0, *range(0xFE00, 0xFE10))
-)
+    (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2065, 0x2800, 0x3164, 0xFFA0, 0x1D159,
+     *range(0xFE00, 0xFE10), *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000))
+)  # fmt: skip
 # Ideographs, Hangul, surrogates, private use, planes without characters: the same byte for the whole page.
 _UNIFORM = (
     (0x34, 0x4C, LETTER),
@@ -36,21 +42,22 @@ _UNIFORM = (
     (0x200, 0x2F7, LETTER),
     (0x300, 0x3FF, LETTER),
     (0x400, 0xDFF, OTHER),
-    (0xE02, 0x10FF, OTHER),
+    (0xE00, 0xE0F, DROPPED),
+    (0xE10, 0x10FF, OTHER),
 )
 
 
 def fold_code_point(code_point: int) -> int:
     """The byte that stands for a code point, or 0xFF when it is dropped."""
-    if code_point < 0x80:
+    if 0x20 <= code_point < 0x7F or code_point == 0x0A:
         return code_point
     character = chr(code_point)
     if character in _LOOK_ALIKES:
         return ord(_LOOK_ALIKES[character])
     category = unicodedata.category(character)
     # Accents are dropped too: one over a digit must not hide the digit.
-    if category in {"Cf", "Mn", "Me"} or code_point in _INVISIBLE:
-        return _DROPPED
+    if category in {"Cc", "Cf", "Mn", "Me"} or code_point in _INVISIBLE:
+        return DROPPED
     if category == "Nd":
         return 0x30 + unicodedata.decimal(character)
     if category in {"Zs", "Zl", "Zp"}:
@@ -95,9 +102,9 @@ class Offsets:
         self.shadow_length = 0
         self.text_length = 0
         # (first byte, its code point, offsets from that code point or None for one by one)
-        self._pieces: list[tuple[int, int, list[int] | None]] = [(0, 0, None)]
+        self._pieces: list[tuple[int, int, array[int] | None]] = [(0, 0, None)]
 
-    def extend(self, length: int, shadow_length: int, offsets: list[int] | None) -> None:
+    def extend(self, length: int, shadow_length: int, offsets: "array[int] | None") -> None:
         last_byte, last_code_point, last_offsets = self._pieces[-1]
         shift = self.text_length - self.shadow_length
         if offsets is not None or last_offsets is not None or shift != last_code_point - last_byte:
@@ -117,5 +124,5 @@ class Offsets:
             del self._pieces[: bisect_right(self._pieces, byte, key=_first_byte) - 1]
 
 
-def _first_byte(piece: tuple[int, int, list[int] | None]) -> int:
+def _first_byte(piece: tuple[int, int, "array[int] | None"]) -> int:
     return piece[0]

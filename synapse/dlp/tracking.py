@@ -5,11 +5,12 @@ can still begin before it (the live database says so) and no candidate lies acro
 what going on would have given.
 """
 
+from array import array
 from dataclasses import dataclass
 
 from .findings import Side
-from .matching import Candidate, Cluster, Cursor, frontier, next_cluster
-from .patterns import EDGE, Detector, Pattern, Run
+from .matching import Cluster, Cursor, Straddling, next_cluster
+from .patterns import EDGE, Detector, Ends, Pattern, Run
 
 
 @dataclass(slots=True)
@@ -72,7 +73,7 @@ class Tracker:
         self._held = held
         return cuts
 
-    def whole(self, window: bytes, ends: dict[int, list[int]]) -> list[Cut]:
+    def whole(self, window: bytes, ends: Ends) -> list[Cut]:
         """The cuts of a whole text, given with the edge before it and the ends that its scan found."""
         cuts: list[Cut] = []
         self.decided = self._walk(window, ends, cuts, limit=len(window), final=True) - 1
@@ -86,12 +87,12 @@ class Tracker:
         ends = self._detector.ends(window)
         return self._walk(window, ends, cuts, limit=limit, final=final) if ends else limit
 
-    def _walk(self, window: bytes, ends: dict[int, list[int]], cuts: list[Cut], *, limit: int, final: bool) -> int:
+    def _walk(self, window: bytes, ends: Ends, cuts: list[Cut], *, limit: int, final: bool) -> int:
         patterns = self._detector.patterns
-        cursors = [self._cursor(patterns[index], window, sorted(found)) for index, found in ends.items()]
-        seen: list[Candidate] = []
+        cursors = [self._cursor(patterns[index], window, found) for index, found in ends.items()]
+        seen = self._straddling()
         while (cluster := next_cluster(cursors, limit=limit, side=self._side, seen=seen)) and cluster.end <= limit:
-            seen.clear()
+            seen = self._straddling()
             cut = self._close(window, cluster, final=final)
             cuts.append(cut)
             stop = cut.end - self.decided + 1
@@ -101,7 +102,7 @@ class Tracker:
                 limit = stop - 1 + self._live_start(window[stop - 1 :])
             for cursor in cursors:
                 cursor.restart(stop)
-        return self._frontier(limit, seen)
+        return seen.frontier(limit)
 
     def _close(self, window: bytes, cluster: Cluster, *, final: bool) -> Cut:
         """The cut of a complete cluster, with its runs as far as the window shows them."""
@@ -139,8 +140,8 @@ class Tracker:
     def _live_start(self, window: bytes) -> int:
         return self._detector.live_start(window)
 
-    def _cursor(self, pattern: Pattern, window: bytes, ends: list[int]) -> Cursor:
+    def _cursor(self, pattern: Pattern, window: bytes, ends: "array[int]") -> Cursor:
         return Cursor(pattern, window, ends, at=1)
 
-    def _frontier(self, limit: int, seen: list[Candidate]) -> int:
-        return frontier(limit, seen)
+    def _straddling(self) -> Straddling:
+        return Straddling()

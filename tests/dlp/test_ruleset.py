@@ -63,6 +63,14 @@ def test_a_rule_that_is_off_on_a_side_finds_nothing_there() -> None:
     assert [f.rule for f in ruleset.scan("abc", Side.ANSWER).findings] == ["t"]
 
 
+@pytest.mark.parametrize("core", [r"a\tb", r"a[\t;]b", r"a\sb", r"a\r?b"])
+def test_a_rule_may_name_the_blanks_that_the_shadow_has_spaces_for(core: str) -> None:
+    ruleset = Ruleset.compile([toy("t", core)], name="blanks")
+    for text in ("a\tb", "a b", "a\rb"):
+        assert ruleset.scan(text, Side.PROMPT).redacted == "[REDACTED:t]"
+    assert Ruleset.compile([toy("t", "a[^ ]b")], name="other").scan("a\tb", Side.PROMPT).findings == ()
+
+
 def test_a_ruleset_without_rules_finds_nothing() -> None:
     ruleset = Ruleset.loads(Ruleset.compile([], name="empty").dumps())
     redactor = ruleset.redactor()

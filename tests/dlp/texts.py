@@ -10,8 +10,9 @@ from synapse.dlp.rules import Example
 from synapse.dlp.validators import VALIDATORS
 
 WORDS = "the quick brown fox is at home, and nobody knows; see page 12 of 2024-05-17 or call. Yes\nno 4.5".split(" ")
-# Separators, look-alikes, signs that leave no trace, a lone surrogate.
-GLUE = (*"   -._@\n[]+=", "", "", "", "é", "e\u0301", "\u200b", "\u00ad", "—", "\uff11", "\ud800")
+# Separators, look-alikes, signs and controls that leave no trace, a lone surrogate.
+GLUE = (*"   -._@\n[]+=\t\r\0\b\x7f\x85", "\r\n", "", "", "", "é", "e\u0301", "\u200b", "\u00ad", "—", "\uff11",
+        "\u2800", "\ud800")  # fmt: skip
 
 
 def sum_is_even(match: bytes) -> bool:
@@ -94,7 +95,7 @@ class Subject:
 
 def toy_subjects() -> list[Subject]:
     VALIDATORS.update(sum_is_even=sum_is_even, sum_is_rare=sum_is_rare)  # type: ignore[attr-defined]  # a dict, for us
-    glue = ("", "", "-", " ", "\u200b", "é")
+    glue = ("", "", "", "-", " ", "\t", "\0", "\u200b", "é")
     return [Subject(Ruleset.compile(rules, name="toy"), ("a", "b", "c", "ab", "ca", "bb"), glue, 24) for rules in TOYS]
 
 
