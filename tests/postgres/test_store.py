@@ -94,7 +94,8 @@ async def test_everything_a_key_is_bound_to_is_read_back(runtime_pool: "asyncpg.
         ({"caps": {"temperature": float("nan")}}, "The cap 'temperature'"),
         ({"caps": {"Max Tokens": 1}}, "The cap 'Max Tokens'"),
         ({"limits": Limits(requests_per_minute=0)}, "A limit is a whole number above 0"),
-        ({"limits": Limits(tokens_per_day=-5)}, "A limit is a whole number above 0"),
+        ({"limits": Limits(tokens_per_day=-5)}, "A limit of tokens is a whole number from 1"),
+        ({"limits": Limits(tokens_per_day=2**38)}, "A limit of tokens is a whole number from 1"),
         ({"limits": Limits(requests_per_minute=2**40)}, "A value is out of range"),
     ],
 )
