@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,9 +26,12 @@ from .postgres.policy_source import PostgresPolicySource
 from .postgres.pool import runtime_connection, runtime_pool
 from .postgres.users import PostgresAccounts
 from .settings import Settings
+from .startup import StartupError
 from .upstream.authorised import AuthorisedClient
 from .upstream.client import HttpClient
 from .upstream.limits import ClientLimits
+
+logger = logging.getLogger("synapse.server")
 
 # How long a stopping worker may take to write its last audit records.
 AUDIT_DRAIN_S = 10.0
@@ -52,6 +56,10 @@ class Gateway(Application):
         self._data_plane = data_plane
         self._health = health
 
+    def end_open_requests(self) -> None:
+        """End what is still open, since this worker cannot wait any longer. Each is on record as aborted."""
+        self._data_plane.end_open()
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             # As it was sent: "%2f" is not a slash here, and nothing is decoded twice.
@@ -62,8 +70,24 @@ class Gateway(Application):
                 return await self._health.live(send)
             if path in READY_PATHS:
                 return await self._health.ready(send)
+        elif scope["type"] == "lifespan":
+            return await self._live(receive, send)
         await super().__call__(scope, receive, send)  # type: ignore[no-untyped-call]  # BlackSheep's is not typed
         return None
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """From start to stop. What cannot start says so in one sentence, since it may be tried again each second."""
+        await receive()
+        try:
+            await self.start()  # type: ignore[no-untyped-call]  # BlackSheep's
+        except StartupError as error:
+            logger.error("a worker cannot start: %s", error)  # noqa: TRY400
+            await send({"type": "lifespan.startup.failed"})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()  # type: ignore[no-untyped-call]  # BlackSheep's
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 def build_app(prepared: Prepared) -> Gateway:

@@ -14,7 +14,8 @@
     ├── UpstreamTimeout      504  upstream_timeout
     ├── ProviderRefusal      the provider's own 4xx, passed through
     ├── LimiterUnavailable   503  limiter_unavailable
-    └── AuditUnavailable     503  audit_unavailable
+    ├── AuditUnavailable     503  audit_unavailable
+    └── GatewayStopping      503  gateway_stopping
 
 Messages say what to do, and never contain prompt or answer text, keys or matched secrets.
 """
@@ -194,4 +195,13 @@ def _name(value: object) -> str | None:
 class AuditUnavailable(GatewayError):
     status = 503
     code = "audit_unavailable"
+    retryable = True
+
+
+class GatewayStopping(GatewayError):
+    """The request was still open when the time for it was over that a stopping worker has."""
+
+    status = 503
+    code = "gateway_stopping"
+    outcome: Outcome = "aborted"
     retryable = True

@@ -1,10 +1,11 @@
 """Routes of the data plane. They are matched exactly and before any framework's router: paths here are a contract."""
 
 import asyncio
+import contextlib
 import logging
 from urllib.parse import unquote_to_bytes
 
-from ..errors import GatewayError, InvalidRequest
+from ..errors import GatewayError, GatewayStopping, InvalidRequest
 from ..pipeline import Pipeline
 from .asgi_client import AsgiClient, Receive, Scope, Send
 from .client_address import AddressResolver
@@ -13,6 +14,8 @@ logger = logging.getLogger("synapse.api")
 
 PREFIX = b"/v1/"
 _MODEL_PREFIX = b"/v1/models/"
+# For the last event of a stream that is ended; a client that does not read must not keep the worker.
+LAST_WORD_TIMEOUT_S = 0.5
 
 
 class DataPlane:
@@ -25,6 +28,15 @@ class DataPlane:
         self._addresses = addresses
         self._body_bytes_max = body_bytes_max
         self._body_timeout_s = body_timeout_s
+        self._open: set[asyncio.Task[None] | None] = set()
+        self._ending = False
+
+    def end_open(self) -> None:
+        """End the requests that are open, since the worker cannot wait for them any longer."""
+        self._ending = True
+        while self._open:
+            if (task := self._open.pop()) is not None:
+                task.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client = AsgiClient(
@@ -35,6 +47,8 @@ class DataPlane:
             body_bytes_max=self._body_bytes_max,
             body_timeout_s=self._body_timeout_s,
         )
+        task = asyncio.current_task()
+        self._open.add(task)
         try:
             await self._dispatch(scope["method"], scope["raw_path"], client)
         except GatewayError as error:
@@ -45,9 +59,14 @@ class DataPlane:
             logger.exception("a request failed inside the gateway")
             await client.refuse(GatewayError("The gateway failed on this request. Its log says why."), ())
         except asyncio.CancelledError:
-            # It was cancelled because there is nobody left to answer; the server would log a traceback for each.
-            if not client.gone:
+            # When there is nobody left to answer, the server would log a traceback for each.
+            if client.gone:
+                return
+            if not self._ending:
                 raise
+            await _say_that_we_stop(client)
+        finally:
+            self._open.discard(task)
 
     async def _dispatch(self, method: str, path: bytes, client: AsgiClient) -> None:
         pipeline = self._pipeline
@@ -62,6 +81,12 @@ class DataPlane:
         return await pipeline.reject(
             client, InvalidRequest("There is no such endpoint here.", code="not_found", status=404)
         )
+
+
+async def _say_that_we_stop(client: AsgiClient) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_WORD_TIMEOUT_S):
+            await client.refuse(GatewayStopping("The gateway is stopping. Send the request again."), ())
 
 
 def _method_not_allowed(method: str) -> InvalidRequest:

@@ -1,0 +1,85 @@
+"""What a worker does before it serves: it must not outlive its parent, and says when it is ready."""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from blacksheep import Application
+
+from .app import AUDIT_DRAIN_S, Gateway, Prepared, build_app
+from .processes import die_with_parent
+
+# Granian's threads hand the GIL over for every request; the default of 5 ms is a thousand times too long for that.
+SWITCH_INTERVAL_S = 0.0005
+GC_YOUNG_MAX = 20_000
+# Before the time that open requests have is over: to end what is still open, and have it on record.
+END_MARGIN_S = 1.0
+# A request that was about to be read when the others were ended is ended in another round.
+END_INTERVAL_S = 0.1
+# The parent has them wait from before the fork until the worker has put its own answers to them in place.
+SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """What a worker gets from its parent at the fork."""
+
+    parent: int
+    ready: Connection
+    forget: Callable[[], None]
+
+
+def load_worker(prepared: Prepared, birth: Birth) -> Gateway:
+    """Runs in each worker, first of all."""
+    _answer_signals()
+    die_with_parent(birth.parent, signal.SIGTERM)
+    birth.forget()
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    app = build_app(prepared)
+
+    @app.after_start
+    async def report(_: Application) -> None:
+        _end_in_time(app, prepared.settings.server.stop_timeout_s)
+        birth.ready.send_bytes(b"ready")
+        birth.ready.close()
+
+    # What is built now lives as long as the worker: no collection needs to look at it again. A request makes few
+    # cycles but hundreds of objects, so the young generation may grow larger than the default before it is looked at.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_YOUNG_MAX, 20, 50)
+    return app
+
+
+def _end_in_time(app: Gateway, stop_timeout_s: float) -> None:
+    """On SIGTERM the server lets open requests finish, however long they take. See to it that they end."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        loop.call_later(stop_timeout_s - min(END_MARGIN_S, stop_timeout_s / 4), end)
+        # For a worker whose parent is gone, since nobody would kill it then.
+        loop.call_later(stop_timeout_s + AUDIT_DRAIN_S, os._exit, 1)
+        # To the server it means the same, and its handler for that one is still in place.
+        signal.raise_signal(signal.SIGINT)
+
+    def end() -> None:
+        app.end_open_requests()
+        loop.call_later(END_INTERVAL_S, end)
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+
+
+def _answer_signals() -> None:
+    """The parent's handlers came along and would only tell the parent's server, of which this process has a copy.
+
+    Until Granian installs handlers of its own there is nothing to be finished. A reload is the parent's to do.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
