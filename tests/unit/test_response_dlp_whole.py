@@ -115,6 +115,7 @@ def test_a_card_leaves_no_field_of_a_message(fields: dict[str, Any]) -> None:
         answer({**message(PAN), "logprobs": {"content": [{"token": PAN}]}}),
         answer({**message("a " + PAN), "logprobs": {"content": [{"token": "4111"}]}}),
         answer({**message("x"), "logprobs": {"made_up": ["4111"]}}),
+        answer({**message("x"), "logprobs": {"content": [{"token": "x", "top_logprobs": [{"token": PAN}]}]}}),
     ],
 )
 def test_strings_beside_the_messages_leave_redacted_or_not_at_all(body: bytes) -> None:

@@ -9,7 +9,7 @@ from ...dlp import Ruleset, Side
 from ...errors import UpstreamProtocolError
 from .arguments import ArgumentsChannel
 from .channels import Path, TextChannel
-from .strings import API_WORDS, NUMBER_SCANNED_MIN, WholeStrings, check_depth, is_long, is_word
+from .strings import API_WORDS, NUMBER_SCANNED_MIN, WORD_KEYS, WholeStrings, check_depth, is_long, is_word
 
 # Texts of one choice: a few fields and a few tool calls each. More is an upstream that makes up names.
 CHANNELS_MAX = 512
@@ -122,7 +122,7 @@ class Choice:
         leaves: list[Leaf] = []
         for key, value in delta.items():
             if type(value) is str:
-                if is_word(key, value):
+                if key in WORD_KEYS and is_word(key, value):
                     self._word(delta, key, (key,))
                 else:
                     leaves.append(Leaf(delta, key, value, self._fields.get(key) or self._field(key)))
@@ -136,6 +136,7 @@ class Choice:
         return leaves
 
     def _walk(self, container: Any, key: Any, path: Path, leaves: list[Leaf]) -> None:
+        """Strings and numbers at and below `container[key]`."""
         value = container[key]
         if type(value) is str:
             self._string(container, key, path, leaves)
@@ -156,20 +157,21 @@ class Choice:
         if not value.keys() <= API_WORDS:
             self._changed |= self._strings.redact_keys(value)
         for name, item in value.items():
-            if type(item) is not int or is_long(item):
+            kind = type(item)
+            if kind is str:
+                self._string(value, name, (*path, name), leaves)
+            elif kind is not int or is_long(item):
                 self._walk(value, name, (*path, name), leaves)
 
     def _string(self, container: Any, key: Any, path: Path, leaves: list[Leaf]) -> None:
         value = container[key]
-        if path == ("audio", "data") and _BASE64.fullmatch(value):  # sound
-            return
         if path[0] in WHOLE_FIELDS:
             self._changed |= self._strings.redact_below(container, key)
         elif key == "name":
             self._name(container, path)
-        elif is_word(key, value):
+        elif key in WORD_KEYS and is_word(key, value):
             self._word(container, key, path)
-        else:
+        elif key != "data" or path != ("audio", "data") or not _BASE64.fullmatch(value):  # sound passes
             leaves.append(Leaf(container, key, value, self._channel(_canonical(path, container))))
 
     def _name(self, container: Json, path: Path) -> None:

@@ -30,7 +30,7 @@ def redact_envelope(answer: Json, strings: WholeStrings, model_shown: str | None
     get = answer.get
     told = get("id"), get("object"), get("created"), get("model"), get("system_fingerprint"), get("service_tier")
     if usual and told == strings.envelope:
-        # Most events of a stream differ in nothing else.
+        # Most events of a stream differ in nothing else, but for padding.
         return (get("obfuscation") is not None and strings.redact_below(answer, "obfuscation")) or changed
     found = not usual and strings.redact_keys(answer)
     for name, value in answer.items():
@@ -48,10 +48,10 @@ def is_time(value: object) -> bool:
 def redact_choice_envelope(place: Json, strings: WholeStrings) -> bool:
     """The same for what a choice has beside its texts."""
     changed = False
-    if place.get(UNSCANNABLE) is not None:
-        place[UNSCANNABLE] = None
-        changed = True
     if not place.keys() <= CHOICE:
+        if place.get(UNSCANNABLE) is not None:
+            place[UNSCANNABLE] = None
+            changed = True
         changed |= strings.redact_keys(place)
         changed |= strings.redact_each(place, place.keys() - CHOICE)
     reason = place.get("finish_reason")

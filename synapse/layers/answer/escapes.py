@@ -69,6 +69,10 @@ class Window:
         self._offsets: list[int] | None = None  # of each decoded character in the raw text; None: at the same place
 
     def append(self, decoded: str, raw: str, offsets: list[int] | None) -> None:
+        if not self.length:
+            self._decoded, self._raw, self._offsets, self._at = decoded, raw, offsets, 0
+            self.length, self._raw_length = len(decoded), len(raw)
+            return
         if self._offsets is None and offsets is not None:
             self._offsets = list(range(self._raw_length))
         if self._offsets is not None:
@@ -80,6 +84,8 @@ class Window:
 
     def settle(self) -> None:
         """Forget what was taken and join what has come; needed before taking from it."""
+        if not self._at and not self._come:
+            return
         end = self._offset(self._at)
         if self._offsets is not None:
             self._offsets = [offset - end for offset in self._offsets[self._at :]] or None

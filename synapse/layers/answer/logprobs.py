@@ -3,16 +3,19 @@
 from typing import Any
 
 from .choice import Taken
+from .strings import WholeStrings
 
 
-def may_pass(logprobs: Any, taken: Taken) -> bool:
+def may_pass(logprobs: Any, taken: Taken, strings: WholeStrings) -> bool:
     """Whether these tokens are exactly the text of a delta that left unchanged, with nothing held before it."""
     if type(logprobs) is dict and not any(logprobs.values()):
         return True
     if taken.changed or any(leaf.channel.holds for leaf in taken.leaves):
         return False
     tokens = spelled(logprobs)
-    return bool(tokens) and any(tokens == leaf.text for leaf in taken.leaves)
+    said = bool(tokens) and any(tokens == leaf.text for leaf in taken.leaves)
+    # Beside the tokens that were chosen stand others which were not.
+    return said and strings.may_pass(logprobs)
 
 
 def spelled(logprobs: Any) -> str | None:

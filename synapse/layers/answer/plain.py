@@ -6,20 +6,19 @@ What is not certain here is for `filter_closely`. Reading more than it would sca
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ..._dlp import StringWalk, same_quotes
+from ..._dlp import same_quotes
 from ...chat import Json
 from .channels import Path
 from .choice import NAME_CHARS_MAX, WHOLE_FIELDS
 from .envelope import CHOICES_MAX, UNSCANNABLE
 from .escapes import decoded
-from .strings import API_WORDS, JSON_DEPTH_MAX, NUMBER_SCANNED_MIN, WORD_CHARS_MAX, WORD_KEYS
+from .strings import JSON_DEPTH_MAX, STRINGS, WORD_CHARS_MAX, WORD_KEYS
 
 # Texts and calls of one message: real ones have under ten. More is for the limits of a choice's channels to judge.
 FIELDS_MAX = 64
 # The long way counts from the value it walks: the deepest begins five levels down, at a field of a message.
 _DEPTH_MAX = JSON_DEPTH_MAX - 5
 
-_STRINGS = StringWalk(known=API_WORDS, number_min=NUMBER_SCANNED_MIN)
 _CALL: Final = frozenset(("index", "id", "type", "function"))
 _NUMBERS: Final = frozenset((bool, int, float))
 _FUNCTION: Final = frozenset(("name", "arguments"))
@@ -43,7 +42,7 @@ def read_plain(answer: Json) -> PlainTexts | None:
         if type(place) is not dict or not _read_choice(place, position, texts):
             return None
     # Whatever the shape: no string, name or long number of the answer is left out.
-    return texts if _STRINGS.collect(answer, texts.scanned, depth_max=_DEPTH_MAX) else None
+    return texts if STRINGS.collect(answer, texts.scanned, depth_max=_DEPTH_MAX) else None
 
 
 def reads_alike(answer: Json, body: bytes) -> bool:

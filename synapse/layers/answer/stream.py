@@ -37,6 +37,7 @@ class StreamFilter:
 
         What is delivered and what is found in it is kept to the end: `answer_bytes_max` is what bounds that.
         """
+        self._ended = False  # by one of the next three
         self.done = False
         self.blocked = False
         self.upstream_error: Json | None = None
@@ -58,17 +59,18 @@ class StreamFilter:
 
     def feed(self, data: bytes) -> list[bytes]:
         """Complete events for the client; [] when there are none. Raises UpstreamProtocolError."""
-        if not self._has_ended():
-            self._count(data)
+        if not self._ended:
+            self._bytes += len(data)
+            if self._answer_bytes_max is not None and self._bytes > self._answer_bytes_max:
+                raise UpstreamProtocolError(f"The upstream's answer is larger than {self._answer_bytes_max} bytes.")
             for event in self._reader.feed(data):
-                self._take(event)
-                if self._has_ended():
-                    break
+                if not self._ended:
+                    self._take(event)
         return self._flush()
 
     def finish(self) -> list[bytes]:
         """The upstream's body ended: what was held leaves. Without `done` the answer was not whole."""
-        if not self._has_ended():
+        if not self._ended:
             self._end_choices()
         return self._flush()
 
@@ -84,14 +86,6 @@ class StreamFilter:
     def delivered_text(self) -> bytes:
         """The text as delivered; several texts joined by line feeds, by choice and kind."""
         return join_delivered(self._choices.values())
-
-    def _count(self, data: bytes) -> None:
-        self._bytes += len(data)
-        if self._answer_bytes_max is not None and self._bytes > self._answer_bytes_max:
-            raise UpstreamProtocolError(f"The upstream's answer is larger than {self._answer_bytes_max} bytes.")
-
-    def _has_ended(self) -> bool:
-        return self.done or self.blocked or self.upstream_error is not None
 
     def _flush(self) -> list[bytes]:
         out, self._out = self._out, []
@@ -110,7 +104,7 @@ class StreamFilter:
         elif data.strip() == b"[DONE]":
             self._end_choices()
             if not self.blocked:
-                self.done = True
+                self.done = self._ended = True
                 self._out.append(event.raw or DONE)
         else:
             chunk, ragged = wire.read(data)
@@ -175,7 +169,7 @@ class StreamFilter:
         taken = choice.take(delta, place, last=bool(reason))
         changed |= taken.changed
         self._stopping = self._stopping or choice.blocked
-        if place.get("logprobs") is not None and not may_pass(place["logprobs"], taken):
+        if place.get("logprobs") is not None and not may_pass(place["logprobs"], taken, self._strings):
             place["logprobs"] = None
             changed = True
         for path, tail in taken.tails:
@@ -220,7 +214,7 @@ class StreamFilter:
                 self._emit_own(_last_word(choice))
         self._out.append(DONE)
         self.finish_reason = "content_filter"
-        self.blocked = True
+        self.blocked = self._ended = True
 
     def _end_with_error(self, event: Event, data: bytes, chunk: Json) -> None:
         """The upstream's error ends the stream without [DONE], so that nobody takes the answer for whole."""
@@ -233,6 +227,7 @@ class StreamFilter:
         changed |= self._strings.redact_each(chunk, list(chunk))
         error = chunk.get("error") or {"message": chunk.get("message")}
         self.upstream_error = error if type(error) is dict else {"message": error}
+        self._ended = True
         self._emit(event, data, chunk, changed)
 
     # Output

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
+from ..._dlp import StringWalk
 from ...dlp import Ruleset, Side
 from ...errors import UpstreamProtocolError
 from ...model import DLP_STRENGTH, DlpAction
@@ -21,12 +22,15 @@ WORD_KEYS: Final = frozenset(("id", "index", "object", "role", "type"))
 # Words of the API itself, as names or as values: they say nothing, wherever they stand.
 API_WORDS: Final = frozenset(
     """id object created model system_fingerprint service_tier choices usage index message delta text logprobs
-    finish_reason chat.completion chat.completion.chunk text_completion assistant role content refusal reasoning
-    reasoning_content annotations tool_calls function_call type function name arguments
-    stop length content_filter prompt_tokens completion_tokens total_tokens cached_tokens
+    finish_reason token logprob bytes top_logprobs chat.completion chat.completion.chunk text_completion assistant
+    role content refusal reasoning reasoning_content annotations tool_calls function_call type function name
+    arguments stop length content_filter prompt_tokens completion_tokens total_tokens cached_tokens
     prompt_tokens_details completion_tokens_details audio_tokens reasoning_tokens accepted_prediction_tokens
     rejected_prediction_tokens""".split()
 )
+
+# Everything that `redact_below` would scan.
+STRINGS: Final = StringWalk(known=API_WORDS, number_min=NUMBER_SCANNED_MIN)
 
 
 class WholeStrings:
@@ -55,6 +59,14 @@ class WholeStrings:
         self.counts.update(finding.rule for finding in scan.findings)
         self.action = max(self.action, scan.action, key=DLP_STRENGTH.__getitem__)
         return scan.redacted
+
+    def may_pass(self, value: Any) -> bool:
+        """Whether nothing below `value` would be redacted; it is not counted, as what may not pass is left out."""
+        texts: list[str] = []
+        if not STRINGS.collect(value, texts, depth_max=JSON_DEPTH_MAX):
+            return False
+        scans = self._ruleset.scan_many(texts, Side.ANSWER)
+        return all(DLP_STRENGTH[scan.action] <= DLP_STRENGTH["alert"] for scan in scans)
 
     def redact_below(self, container: Any, key: Any, depth: int = 0) -> bool:
         """Redact every string, name and number at and below `container[key]` in place; true when something changed."""

@@ -114,7 +114,7 @@ def _take_choice(choice: Choice, place: Json, strings: WholeStrings, *, ragged: 
 def _logprobs_may_pass(logprobs: object, taken: Taken, strings: WholeStrings) -> bool:
     """Only beside text that did not change. Tokens that spell more than the text must be clean themselves."""
     text = spelled(logprobs)
-    return text is not None and not taken.changed and strings.redact(text) == text
+    return text is not None and not taken.changed and strings.redact(text) == text and strings.may_pass(logprobs)
 
 
 def _stop(choice: Choice, place: Json, message: Json, leaves: list[Leaf]) -> None:
