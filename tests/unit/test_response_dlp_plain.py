@@ -10,7 +10,7 @@ from fakes_dlp import CARD, EMAIL, SIGN, TOKEN, FakeRuleset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synapse.errors import UpstreamProtocolError
+from synapse.errors import UpstreamError
 from synapse.layers.answer import wire
 from synapse.layers.answer.plain import read_plain, reads_alike
 from synapse.layers.answer.whole import FilteredAnswer, filter_closely
@@ -102,7 +102,7 @@ def closely(ruleset: FakeRuleset, body: bytes, model_shown: str | None) -> Filte
 def outcome(filtering: Any, *arguments: Any, **options: Any) -> object:
     try:
         return filtering(*arguments, **options)
-    except UpstreamProtocolError as error:
+    except UpstreamError as error:
         return str(error)
 
 
