@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import asyncpg
@@ -42,8 +42,8 @@ class Prepared:
     """What the parent makes once for all workers. It can be pickled, for platforms that do not fork."""
 
     settings: Settings
-    dsn: str
-    ruleset: bytes  # compiled and serialised
+    dsn: str = field(repr=False)  # it holds a password
+    ruleset: bytes = field(repr=False)  # compiled and serialised
 
 
 class Gateway(Application):
@@ -70,6 +70,9 @@ class Gateway(Application):
                 return await self._health.live(send)
             if path in READY_PATHS:
                 return await self._health.ready(send)
+            if not path.startswith(b"/"):
+                # "CONNECT host:port" and "OPTIONS *": the router takes them for URLs that it cannot read.
+                return await self._health.refuse(send)
         elif scope["type"] == "lifespan":
             return await self._live(receive, send)
         await super().__call__(scope, receive, send)  # type: ignore[no-untyped-call]  # BlackSheep's is not typed
@@ -123,7 +126,7 @@ def build_app(prepared: Prepared) -> Gateway:
         body_bytes_max=settings.server.body_bytes_max,
         body_timeout_s=settings.server.body_timeout_s,
     )
-    app = Gateway(data_plane, Health([("audit", lambda: audit.accepting)]))
+    app = Gateway(data_plane, Health([("audit", lambda: audit.has_room)]))
     pools: list[asyncpg.Pool[Any]] = []
     database = ConsoleDatabase(lambda: pools[0])
     admin.register(

@@ -70,9 +70,7 @@ class AuditEntry:
     response_sha256: bytes | None = None
 
 
-def uuid7(
-    clock_ns: Callable[[], int] = time.time_ns, random_bytes: Callable[[int], bytes] = os.urandom
-) -> str:
+def uuid7(clock_ns: Callable[[], int] = time.time_ns, random_bytes: Callable[[int], bytes] = os.urandom) -> str:
     """A UUIDv7 in canonical text (RFC 9562 §5.7: 48 bits of Unix milliseconds, then 74 random bits)."""
     head = (clock_ns() // 1_000_000) & 0xFFFF_FFFF_FFFF
     tail = int.from_bytes(random_bytes(10), "big")

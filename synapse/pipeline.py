@@ -99,9 +99,10 @@ class Pipeline:
             try:
                 await _require_success(response, exchange, ruleset)
                 if request.stream:
-                    await self._stream(
-                        client, exchange, response, StreamFilter(ruleset, usage_wanted=request.usage_wanted)
+                    answer = StreamFilter(
+                        ruleset, usage_wanted=request.usage_wanted, answer_bytes_max=self.response_bytes_max
                     )
+                    await self._stream(client, exchange, response, answer)
                 else:
                     await self._answer(client, exchange, response, ruleset)
             finally:

@@ -42,7 +42,7 @@ def serve(settings: Settings, *, demo: bool, say: Say) -> None:
     _prepare_state_dir(settings.state_dir)
     with ExitStack() as running:
         with compiled_default_ruleset(settings.state_dir) as ruleset:
-            database = _database(settings, running)
+            database, embedded = _database(settings, running)
             asyncio.run(upgrade(database.owner))
             access: DemoAccess | None = None
             if demo:
@@ -57,7 +57,7 @@ def serve(settings: Settings, *, demo: bool, say: Say) -> None:
             if first_password is not None:
                 forget_first_password(settings.state_dir)
 
-        Server(prepared, on_ready=announce).run()
+        Server(prepared, on_ready=announce, look_after=embedded.check if embedded is not None else None).run()
 
 
 def _refuse_own_demo_upstream(settings: Settings) -> None:
@@ -83,16 +83,16 @@ def _prepare_state_dir(path: Path) -> None:
         raise StartupError(str(error)) from error
 
 
-def _database(settings: Settings, running: ExitStack) -> Access:
+def _database(settings: Settings, running: ExitStack) -> tuple[Access, EmbeddedPostgres | None]:
     """The database that was named, or an embedded server that ends with us."""
     if settings.database.url is not None:
         dsn = settings.database.url.get_secret_value()
         # The workers become the runtime role by SET ROLE.
-        return Access(dsn, dsn)
+        return Access(dsn, dsn), None
     embedded = EmbeddedPostgres(settings.state_dir)
     owner = embedded.start()
     running.callback(embedded.stop)
-    return Access(owner, embedded.runtime_dsn())
+    return Access(owner, embedded.runtime_dsn()), embedded
 
 
 def _admin_password(settings: Settings) -> str | None:

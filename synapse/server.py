@@ -3,6 +3,7 @@
 The parent prepares what workers share and then only supervises: it opens no threads or pools before it forks.
 """
 
+import math
 import multiprocessing
 import os
 import signal
@@ -30,6 +31,7 @@ __all__ = ["Server", "require_free_port"]
 HEAD_TIMEOUT_S = 10
 # Connections open per worker; idle keep-alive connections count too.
 CONNECTIONS_MAX = 16_384
+LOOK_AFTER_INTERVAL_S = 1.0
 
 
 class Server(MPServer):
@@ -38,7 +40,10 @@ class Server(MPServer):
     It stops a worker before its successor can serve, and ends the server when workers go on dying.
     """
 
-    def __init__(self, prepared: Prepared, *, on_ready: Callable[[], None]) -> None:
+    def __init__(
+        self, prepared: Prepared, *, on_ready: Callable[[], None], look_after: Callable[[], None] | None = None
+    ) -> None:
+        """`look_after` is called about every second, in the main thread, for what else the parent keeps running."""
         server = prepared.settings.server
         super().__init__(
             "synapse",
@@ -59,6 +64,7 @@ class Server(MPServer):
         )
         self._prepared = prepared
         self._on_ready = on_ready
+        self._look_after = look_after
         self._started = False
         self._claim: Claim | None = None
         self._spawn_target: Any = None
@@ -109,7 +115,9 @@ class Server(MPServer):
             if self.reload_signal:
                 self.reload_signal = False
                 self._supervisor.reload()
-            self._supervisor.attend()
+            self._supervisor.attend(wait_s=LOOK_AFTER_INTERVAL_S if self._look_after else math.inf)
+            if self._look_after is not None:
+                self._look_after()
 
     def _stop_workers(self) -> None:
         self._supervisor.stop()

@@ -126,7 +126,9 @@ class UpstreamClientSettings(Section):
     idle_timeout_s: Seconds = Field(default=60.0, description="Longest silence within an answer.")
     total_timeout_s: Seconds = Field(default=600.0, description="Longest duration of a whole answer.")
     response_bytes_max: ByteSize = Field(
-        default=ByteSize(32 * 1024 * 1024), ge=1, description="Largest answer that is not streamed."
+        default=ByteSize(32 * 1024 * 1024),
+        ge=1,
+        description="Largest answer, streamed or not, as it comes from the upstream.",
     )
 
 

@@ -103,9 +103,9 @@ class Supervisor:
         os.close(self._woken)
         os.close(self._wake)
 
-    def attend(self) -> None:
-        """Wait until something has happened or is due, and do what is to be done."""
-        timeout_s = max(0.0, self._next_due_s() - time.monotonic())
+    def attend(self, *, wait_s: float = math.inf) -> None:
+        """Wait until something has happened or is due, at most `wait_s`, and do what is to be done."""
+        timeout_s = min(wait_s, max(0.0, self._next_due_s() - time.monotonic()))
         starting = [place.successor.ready for place in self.places if place.successor is not None]
         ends = [worker.process.sentinel for worker in self._workers()]
         connection.wait([self._woken, *starting, *ends], None if timeout_s == math.inf else timeout_s)

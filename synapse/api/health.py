@@ -27,6 +27,10 @@ class Health:
         ready = all(results.values())
         await _answer(send, 200 if ready else 503, {"status": "ready" if ready else "not_ready", "checks": results})
 
+    async def refuse(self, send: Send) -> None:
+        """To what is no request for a path."""
+        await _answer(send, 400, {"error": {"message": "Ask for a path.", "code": "invalid_request"}})
+
 
 async def _answer(send: Send, status: int, body: dict[str, object]) -> None:
     headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]

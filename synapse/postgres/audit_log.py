@@ -86,7 +86,7 @@ class PostgresAuditLog:
         """Reserve room for the intent and the outcome of one request. Raises AuditUnavailable when there is none."""
         # Both records stay reserved until the outcome is queued, although the intent is among `waiting` by then: at
         # worst this refuses a little early, and it is cheaper than knowing which requests have recorded theirs.
-        if self.waiting + 2 * self._open_requests + 2 > self._queue_records_max or not self._accepting:
+        if not self.has_room:
             raise AuditUnavailable(self._why_unavailable())
         self._open_requests += 1
 
@@ -112,6 +112,11 @@ class PostgresAuditLog:
     def waiting(self) -> int:
         """Records that Postgres does not have yet."""
         return len(self._queue) + self._shipper.sending
+
+    @property
+    def has_room(self) -> bool:
+        """Whether `open` would let a request in."""
+        return self._accepting and self.waiting + 2 * self._open_requests + 2 <= self._queue_records_max
 
     @property
     def open_requests(self) -> int:

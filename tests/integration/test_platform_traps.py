@@ -203,6 +203,31 @@ def test_a_killed_worker_is_replaced_again_and_again(own_gateway: Gateway) -> No
     wait_until(answers, what="an answer")
 
 
+def test_the_embedded_database_is_started_again_and_nothing_answered_is_lost(own_gateway: Gateway) -> None:
+    key = KeyMaker(own_gateway)(models=("echo",))
+    children = Path(f"/proc/{own_gateway.process.pid}/task/{own_gateway.process.pid}/children").read_text().split()
+    (postmaster,) = [int(pid) for pid in children if Path(f"/proc/{pid}/comm").read_text().startswith("postgres")]
+    os.kill(postmaster, signal.SIGKILL)
+    body = {"model": "echo", "messages": MESSAGES}
+    answered = [own_gateway.post(body, key=key) for _ in range(5)]
+    assert [status for status, _, _ in answered] == [200] * 5
+    listed = ""
+
+    def on_record() -> bool:
+        nonlocal listed
+        listed = own_gateway.synapse("audit", "list", "--json", check=False).stdout
+        return all(headers["x-request-id"] in listed for _, headers, _ in answered)
+
+    wait_until(on_record, timeout_s=40, what="the record of what was answered meanwhile")
+
+
+@pytest.mark.parametrize("target", [b"CONNECT a:1", b"OPTIONS *"])
+def test_what_asks_for_no_path_is_a_400(gateway: Gateway, target: bytes) -> None:
+    with open_socket(gateway) as connection:
+        connection.sendall(target + b" HTTP/1.1\r\nHost: g\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_long_stream_does_not_keep_the_gateway_from_stopping(own_gateway: Gateway) -> None:
     key = KeyMaker(own_gateway)(models=("story-slow",))
     body = json.dumps({"model": "story-slow", "messages": MESSAGES, "stream": True}).encode()
