@@ -144,7 +144,11 @@ class Detector:
         ends: Ends = {}
         if self._scan is not None:
             self._scan.scan(window, collect, ends)
-        return {index: found for index, found in ends.items() if index in self.patterns} if ends else ends
+        return self.own(ends) if ends else ends
+
+    def own(self, ends: Ends) -> Ends:
+        """Those of these patterns."""
+        return {index: found for index, found in ends.items() if index in self.patterns}
 
     def live_start(self, window: bytes) -> int:
         """The first place, after the left context of one byte, where a match may begin that is not yet whole."""

@@ -1,5 +1,6 @@
 """Redaction of one stream: what leaves, joined, is the redaction of the whole text, however it was cut."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from .findings import Finding, Side
@@ -24,8 +25,9 @@ class Redactor:
         self._alerts = alerts
         self._side = side
         self._offsets = Offsets()
-        self._text = ""  # what has not left
+        self._text = ""  # from `_text_start` on; what of it has not left begins at `_left`
         self._text_start = 0
+        self._left = 0
         self._unwatched: list[bytes] = []  # the shadow that the alert rules have not seen, from `_watched` on
         self._watched = 0
 
@@ -46,11 +48,13 @@ class Redactor:
         cuts = self._acting.feed(shadow, final=final)
         decided = self._acting.decided
         if not cuts and not self._text and decided == self._offsets.shadow_length:
-            self._text_start = self._offsets.text_length
+            self._left = self._text_start = self._offsets.text_length
             leaving = delta
         else:
             self._text += delta
             leaving = self._leave(cuts, decided)
+            self._text = self._text[self._left - self._text_start :]
+            self._text_start = self._left
         if not self.blocked:
             self._watch(decided, final=final)
         return leaving
@@ -60,7 +64,7 @@ class Redactor:
         pieces: list[str] = []
         for cut in cuts:
             start, end = self._span(cut.start, cut.end)
-            if start >= self._text_start:
+            if start >= self._left:
                 pieces += self._take(start), f"[REDACTED:{cut.pattern.rule.id}]"
             if cut.pattern.rule.action(self._side) == "block":
                 self._block(cut)
@@ -76,9 +80,8 @@ class Redactor:
 
     def _take(self, end: int) -> str:
         """The held text up to `end`, which is held no longer."""
-        taken = self._text[: end - self._text_start]
-        self._text = self._text[end - self._text_start :]
-        self._text_start = end
+        taken = self._text[self._left - self._text_start : end - self._text_start]
+        self._left = end
         return taken
 
     def _span(self, start: int, end: int) -> tuple[int, int]:
@@ -129,4 +132,6 @@ def _start(finding: Finding) -> int:
 
 
 def _overlaps(alert: Finding, acting: Sequence[Finding]) -> bool:
-    return any(f.start < alert.end and alert.start < f.end for f in acting)
+    # They do not overlap each other, so that the last which begins before the alert's end also ends last.
+    before = bisect_left(acting, alert.end, key=_start)
+    return before > 0 and alert.start < acting[before - 1].end

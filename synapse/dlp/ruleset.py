@@ -85,14 +85,15 @@ class Ruleset:
         return cls(header["name"], rules, _Databases(blobs))
 
     def redactor(self, side: Side = Side.ANSWER) -> Redactor:
-        return Redactor(Tracker(self._acting[side], side), Tracker(self._alerts[side], side), side)
+        return self._redactor(side, None)
 
     def redact_answer(self, text: str) -> tuple[str, tuple[Finding, ...], bool]:
         """What a stream of this text would have delivered, its findings, and whether it was blocked."""
         shadow, _ = fold(text)
-        if not self._ends(EDGE + shadow):
+        ends = self._ends(EDGE + shadow)
+        if not ends:
             return text, (), False
-        redactor = self.redactor(Side.ANSWER)
+        redactor = self._redactor(Side.ANSWER, ends)
         delivered = redactor.whole(text)
         return delivered, tuple(redactor.findings), redactor.blocked
 
@@ -135,6 +136,10 @@ class Ruleset:
             self._scan.scan(window, collect, ends)
         return ends
 
+    def _redactor(self, side: Side, ends: Ends | None) -> Redactor:
+        acting = Tracker(self._acting[side], side, ends=ends)
+        return Redactor(acting, Tracker(self._alerts[side], side, ends=ends), side)
+
     def _detector(self, patterns: Sequence[Pattern]) -> Detector:
         # One scan database serves all: what rules of another kind add to a scan is less than a second database costs.
         live = [self._databases.get("live", group, live_expressions) for group in live_groups(patterns)]
@@ -144,7 +149,7 @@ class Ruleset:
         found = [
             finding(cut, side, *_span(cut.start, cut.end, offsets))
             for detector in (self._acting[side], self._alerts[side])
-            if (own := {index: ends[index] for index in ends if index in detector.patterns})
+            if (own := detector.own(ends))
             for cut in Tracker(detector, side).whole(window, own)
         ]
         if not found:

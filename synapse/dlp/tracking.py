@@ -48,10 +48,14 @@ class OpenRun:
 
 
 class Tracker:
-    """One text on its way. Offsets in cuts, and `decided`, count from its beginning."""
+    """One text on its way. Offsets in cuts, and `decided`, count from its beginning.
 
-    def __init__(self, detector: Detector, side: Side) -> None:
+    `ends` are those that a scan of the whole text found, when it was scanned; it then has to come in one piece.
+    """
+
+    def __init__(self, detector: Detector, side: Side, *, ends: Ends | None = None) -> None:
         self.decided = 0
+        self._ends = None if ends is None else detector.own(ends)
         self._detector = detector
         self._side = side
         self._left = EDGE
@@ -84,7 +88,7 @@ class Tracker:
         limit = len(window) if final else self._live_start(window)
         if limit == 1 or len(window) <= self._detector.narrowest:
             return limit
-        ends = self._detector.ends(window)
+        ends = self._detector.ends(window) if self._ends is None else self._ends
         return self._walk(window, ends, cuts, limit=limit, final=final) if ends else limit
 
     def _walk(self, window: bytes, ends: Ends, cuts: list[Cut], *, limit: int, final: bool) -> int:
