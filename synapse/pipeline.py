@@ -21,6 +21,7 @@ from .chat import ChatRequest, RequestLimits
 from .dlp import Ruleset
 from .errors import (
     GatewayError,
+    GatewayStopping,
     InvalidRequest,
     PromptBlocked,
     UpstreamConnectError,
@@ -111,7 +112,9 @@ class Pipeline:
             exchange.refused(error)
             await client.refuse(error, exchange.headers())
         except asyncio.CancelledError:
-            exchange.close("client_gone" if client.gone else "aborted", status=200 if exchange.started else 499)
+            # 499 is what nginx writes for a client that left; whom we leave ourselves gets 503.
+            status = 200 if exchange.started else 499 if client.gone else GatewayStopping.status
+            exchange.close("client_gone" if client.gone else "aborted", status=status)
             raise
         finally:
             exchange.close("aborted", status=500)
