@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 
 from blacksheep import Application
@@ -21,6 +22,9 @@ GC_YOUNG_MAX = 20_000
 END_MARGIN_S = 1.0
 # A request that was about to be read when the others were ended is ended in another round.
 END_INTERVAL_S = 0.1
+# What Granian's event loop waits for while it serves, in its `server/mp.py`.
+_SERVING = "_spawn_asgi_lifespan_worker.<locals>._main"
+SERVING_POLL_S = 0.005
 # The parent has them wait from before the fork until the worker has put its own answers to them in place.
 SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
@@ -45,8 +49,7 @@ def load_worker(prepared: Prepared, birth: Birth) -> Gateway:
     @app.after_start
     async def report(_: Application) -> None:
         _end_in_time(app, prepared.settings.server.stop_timeout_s)
-        birth.ready.send_bytes(b"ready")
-        birth.ready.close()
+        _when_serving(partial(_tell, birth.ready))
 
     # What is built now lives as long as the worker: no collection needs to look at it again. A request makes few
     # cycles but hundreds of objects, so the young generation may grow larger than the default before it is looked at.
@@ -54,6 +57,20 @@ def load_worker(prepared: Prepared, birth: Birth) -> Gateway:
     gc.freeze()
     gc.set_threshold(GC_YOUNG_MAX, 20, 50)
     return app
+
+
+def _tell(ready: Connection) -> None:
+    ready.send_bytes(b"ready")
+    ready.close()
+
+
+def _when_serving(act: Callable[[], None]) -> None:
+    """Once Granian serves: it starts after the application has, and what tells it to stop before that is lost."""
+    loop = asyncio.get_running_loop()
+    if any(getattr(task.get_coro(), "__qualname__", "").endswith(_SERVING) for task in asyncio.all_tasks(loop)):
+        act()
+    else:
+        loop.call_later(SERVING_POLL_S, _when_serving, act)
 
 
 def _end_in_time(app: Gateway, stop_timeout_s: float) -> None:
@@ -65,7 +82,7 @@ def _end_in_time(app: Gateway, stop_timeout_s: float) -> None:
         # For a worker whose parent is gone, since nobody would kill it then.
         loop.call_later(stop_timeout_s + AUDIT_DRAIN_S, os._exit, 1)
         # To the server it means the same, and its handler for that one is still in place.
-        signal.raise_signal(signal.SIGINT)
+        _when_serving(partial(signal.raise_signal, signal.SIGINT))
 
     def end() -> None:
         app.end_open_requests()

@@ -125,6 +125,16 @@ def rows_after_the_end(gateway: Gateway, query: str) -> list[Any]:
         return asyncio.run(rows(dsn))
 
 
+def test_a_stop_at_the_very_moment_of_readiness_is_heard(public_tmp_path: Path) -> None:
+    out = public_tmp_path / "out"
+    for _ in range(3):
+        with starting_gateway(public_tmp_path) as process:
+            wait_until(lambda: "is ready on" in out.read_text(), timeout_s=30, what="the greeting")
+            process.terminate()
+            # Unheard, the worker would have been killed after forty seconds.
+            assert process.wait(20) == 0
+
+
 def test_a_stop_while_the_rules_compile_leaves_nothing_behind(public_tmp_path: Path) -> None:
     with starting_gateway(public_tmp_path) as process:
         (compiler,) = wait_until(lambda: forked_children(process.pid), timeout_s=20, what="the compiling process")
