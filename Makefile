@@ -1,4 +1,4 @@
-# Every target works on a fresh machine with Python, gcc and Node: .venv is made when missing and
+# Every target works on a fresh machine with Python and gcc: .venv is made when missing and
 # made again when a lock changes.
 
 PYTHON ?= python3
@@ -21,7 +21,8 @@ $(VENV)/.installed: requirements/dev.txt | $(BIN)/pip
 	@touch $@
 
 $(VENV)/.built: $(VENV)/.installed pyproject.toml setup.py synapse/_dlp.pyx
-	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e . 2>.build.log || { cat .build.log; exit 1; }
+	@rm -f .build.log
 	@touch $@
 
 build: $(VENV)/.built  ## virtual environment, locked dependencies, compiled extension

@@ -54,7 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--first-byte-ms", type=float, default=0, help="pause before each answer")
     parser.add_argument("--delay-ms", type=float, default=0, help="pause before each further delta of a stream")
     parser.add_argument("--delta-chars", type=int, default=4, help="characters in a delta")
-    parser.add_argument("--story-chars", type=int, default=400, help="length of a story")
+    parser.add_argument("--story-chars", type=int, default=409, help="length of a story")
     parser.add_argument("--record", action="store_true", help="serve what was received at /demo/requests")
     return parser
 

@@ -29,7 +29,7 @@ class DemoOptions:
     first_byte_s: float = 0.0
     delay_s: float = 0.0
     delta_chars: int = 4
-    story_chars: int = 400
+    story_chars: int = 409  # the whole story, which begins at another sentence for each choice
     record: bool = False
 
 

