@@ -49,16 +49,18 @@ class AsgiClient:
         receive: Receive,
         send: Send,
         *,
+        task: "asyncio.Task[None] | None",
         addresses: AddressResolver,
         body_bytes_max: int,
         body_timeout_s: float,
     ) -> None:
+        """`task` is the handler's, which is cancelled when the client leaves."""
         self._scope = scope
         self._receive = receive
         self._send = send
         self._body_bytes_max = body_bytes_max
         self._body_timeout_s = body_timeout_s
-        self._task = asyncio.current_task()
+        self._task = task
         self._timer: asyncio.TimerHandle | None = None
         self._body_read = self._body_late = self._looked = False
         self._started = self._ended = False

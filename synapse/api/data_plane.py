@@ -39,15 +39,16 @@ class DataPlane:
                 task.cancel()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        task = asyncio.current_task()
         client = AsgiClient(
             scope,
             receive,
             send,
+            task=task,
             addresses=self._addresses,
             body_bytes_max=self._body_bytes_max,
             body_timeout_s=self._body_timeout_s,
         )
-        task = asyncio.current_task()
         self._open.add(task)
         try:
             await self._dispatch(scope["method"], scope["raw_path"], client)
