@@ -68,8 +68,6 @@ class AuditEntry:
     prompt_sha256: bytes | None = None
     request_sha256: bytes | None = None
     response_sha256: bytes | None = None
-    # The record of the intent as it was encoded, with what of it may have changed since; the audit log's own.
-    intent: tuple[bytes, tuple[object, ...]] | None = field(default=None, repr=False, compare=False)
 
 
 def uuid7(clock_ns: Callable[[], int] = time.time_ns, random_bytes: Callable[[int], bytes] = os.urandom) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from granian.constants import HTTPModes, Interfaces, Loops
+from granian.constants import HTTPModes, Interfaces, Loops, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.net import SocketHolder  # type: ignore[attr-defined]  # defined in its extension
@@ -52,6 +52,8 @@ class Server(MPServer):
             interface=Interfaces.ASGI,
             workers=server.workers,
             loop=Loops.uvloop,
+            # One thread fewer to hand requests over between; what computes is one thread anyway.
+            runtime_mode=RuntimeModes.st,
             # HTTP/2 without TLS and websockets are on by default; nothing here speaks them.
             http=HTTPModes.http1,
             websockets=False,

@@ -4,7 +4,6 @@ import asyncio
 import gc
 import os
 import signal
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,8 +14,6 @@ from blacksheep import Application
 from .app import AUDIT_DRAIN_S, Gateway, Prepared, build_app
 from .processes import die_with_parent
 
-# Granian's threads hand the GIL over for every request; the default of 5 ms is a thousand times too long for that.
-SWITCH_INTERVAL_S = 0.0005
 GC_YOUNG_MAX = 20_000
 # Before the time that open requests have is over: to end what is still open, and have it on record.
 END_MARGIN_S = 1.0
@@ -43,7 +40,6 @@ def load_worker(prepared: Prepared, birth: Birth) -> Gateway:
     _answer_signals()
     die_with_parent(birth.parent, signal.SIGTERM)
     birth.forget()
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     app = build_app(prepared)
 
     @app.after_start

@@ -92,9 +92,7 @@ def tamed(entry: AuditEntry) -> AuditEntry:
 
     The slow path, for values that should never occur: a token count beyond 64 bits, an id that is no UUID.
     """
-    values = {
-        each.name: _tamed(each.name, getattr(entry, each.name)) for each in dataclasses.fields(entry) if each.compare
-    }
+    values = {each.name: _tamed(each.name, getattr(entry, each.name)) for each in dataclasses.fields(entry)}
     return AuditEntry(**values)
 
 

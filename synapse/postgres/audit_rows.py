@@ -43,7 +43,6 @@ _AMOUNT = struct.Struct(">iq")
 _HASH_HEAD = struct.pack(">i", 32)
 _NO_FINDINGS = field(b"{}")
 _INTENT_MARK = struct.pack(">h", len(INTENT_COLUMNS))
-_LOG_MARK = struct.pack(">h", len(LOG_COLUMNS))
 _REQUEST_ID = slice(12, 28)
 _STARTED_AT = struct.Struct(">32xq")
 
@@ -61,19 +60,13 @@ class RowEncoder:
     def intent(self, entry: AuditEntry) -> bytes:
         """What is known of a request before its upstream is called."""
         try:
-            record = self._known(entry, len(INTENT_COLUMNS))
+            return self._known(entry, len(INTENT_COLUMNS))
         except _NOT_ENCODABLE:
             return self._known(tamed(entry), len(INTENT_COLUMNS))
-        # Most of it is the outcome's beginning too, where nothing of it changes meanwhile.
-        entry.intent = (record, _changeable(entry))
-        return record
 
     def outcome(self, entry: AuditEntry) -> bytes:
         """The whole entry."""
         try:
-            intent = entry.intent
-            if intent is not None and intent[1] == _changeable(entry):
-                return _LOG_MARK + intent[0][2:] + self._outcome(entry)
             return self._known(entry, len(LOG_COLUMNS)) + self._outcome(entry)
         except _NOT_ENCODABLE:
             entry = tamed(entry)
@@ -139,18 +132,6 @@ class RowEncoder:
                 _hash(entry.response_sha256),
             )
         )
-
-
-def _changeable(entry: AuditEntry) -> tuple[object, ...]:
-    """What of the known columns may still change after the intent: by a failover, by what the answer holds."""
-    return (
-        entry.upstream,
-        entry.zone,
-        entry.route_reason,
-        entry.dlp_action,
-        entry.incident_id,
-        entry.dlp_findings.copy(),
-    )
 
 
 def is_intent(record: bytes) -> bool:

@@ -161,7 +161,7 @@ async def request_ids(dsn: str) -> list[str]:
 def entry_of(row: asyncpg.Record) -> AuditEntry:
     """The entry a row of audit_log was made of."""
     values: dict[str, Any] = {}
-    for name in (field.name for field in fields(AuditEntry) if field.compare):
+    for name in (field.name for field in fields(AuditEntry)):
         if name in {"started_at_us", "ended_at_us"}:
             values[name] = epoch_us(row[name.removesuffix("_us")])
         elif isinstance(row[name], UUID):
