@@ -6,7 +6,7 @@ import socket
 import struct
 from collections import deque
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Protocol, cast
 
 import httptools
 
@@ -29,14 +29,13 @@ class Request:
     record: Record | None = None
 
 
-class Handler:
+class Handler(Protocol):
     """What a connection asks for replies. The server implements it."""
 
-    recorder: Recorder | None = None
+    recorder: Recorder | None
     connections: set["Connection"]
 
-    def reply(self, request: Request) -> Reply:
-        raise NotImplementedError
+    def reply(self, request: Request) -> Reply: ...
 
 
 @dataclass(slots=True)
