@@ -78,7 +78,7 @@ class PostgresAuditLog:
             on_connection_lost=self._wake.set,
             clock_us=clock_us,
         )
-        # For /metrics: attempts that failed, in all and since the last that succeeded.
+        # Attempts that failed, in all and since the last that succeeded.
         self.failures = 0
         self.failures_in_a_row = 0
 

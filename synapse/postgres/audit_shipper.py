@@ -50,7 +50,7 @@ class AuditShipper:
         self._sending: Sequence[bytes] = ()
         self._open: dict[bytes, int] = {}  # when the requests started whose intents are shipped, their outcomes not
         self._house_due_s = 0.0
-        # For /metrics.
+        # Counted.
         self.shipped = 0
         self.batches = 0
         self.recovered = 0
