@@ -2,7 +2,7 @@
 
 import typer
 
-from . import audit, db, keys, teams, upstreams, users
+from . import audit, db, dlp, keys, teams, upstreams, users
 from .serve import serve
 
 main = typer.Typer(
@@ -21,3 +21,4 @@ main.add_typer(upstreams.models_app, name="models")
 main.add_typer(db.app, name="db")
 main.add_typer(audit.app, name="audit")
 main.add_typer(users.app, name="users")
+main.add_typer(dlp.app, name="dlp")

@@ -1,0 +1,75 @@
+"""`synapse dlp check`: every problem of a file is said, and the exit code says whether there was one."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+Command = Callable[..., Result]
+
+RULE = """category = "own"
+[[rule]]
+id = "customer"
+pack = "own"
+severity = "high"
+prompt = "redact"
+answer = "alert"
+core = 'C-\\d{6}'
+left = "0-9A-Za-z"
+right = "0-9"
+strength = "S"
+reference = "https://wiki.example.org/customer-numbers"
+hits = [{ text = "C-123456", why = "the plain form" }]
+misses = [{ text = "C-12345", why = "a digit short" }]
+"""
+
+
+@pytest.fixture
+def rules_file(tmp_path: Path) -> Path:
+    path = tmp_path / "rules.toml"
+    path.write_text(RULE)
+    return path
+
+
+def test_a_good_file_is_said_to_be_in_order(run: Command, rules_file: Path) -> None:
+    result = run("dlp", "check", rules_file)
+
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"{rules_file} is in order.\n"
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "said"),
+    [
+        ("C-123456", "C-12", "does not match its whole hit: the plain form"),
+        ('C-12345"', 'C-123456"', "matches in a miss: a digit short"),
+        ("redact", "delete", "prompt is 'delete'; it must be one of"),
+        ("[[rule]]", "[[rule", "is not valid TOML"),
+    ],
+)
+def test_what_is_wrong_is_said(run: Command, rules_file: Path, good: str, bad: str, said: str) -> None:
+    rules_file.write_text(RULE.replace(good, bad, 1))
+
+    result = run("dlp", "check", rules_file)
+
+    assert result.exit_code == 1
+    assert said in result.stderr
+    assert "in order" not in result.output
+
+
+def test_json_has_the_problems(run: Command, rules_file: Path) -> None:
+    rules_file.write_text(RULE.replace("C-123456", "C-12", 1))
+
+    result = run("dlp", "check", rules_file, "--json")
+
+    assert result.exit_code == 1
+    assert [problem["rule"] for problem in json.loads(result.stdout)["problems"]] == ["customer"]
+
+
+def test_a_file_that_is_not_there_is_said(run: Command, tmp_path: Path) -> None:
+    result = run("dlp", "check", tmp_path / "missing.toml")
+
+    assert result.exit_code == 1
+    assert "cannot be read: No such file or directory" in result.stderr
