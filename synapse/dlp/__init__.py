@@ -3,7 +3,7 @@
 from .check import Problem, check_rules
 from .findings import Finding, Scan, Side
 from .redact import Redactor
-from .rules import Rule, RuleError, load_default_rules, load_rules
+from .rules import Rule, RuleError, load_all_rules, load_default_rules, load_rules
 from .ruleset import Ruleset, RulesetError, default_ruleset
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Side",
     "check_rules",
     "default_ruleset",
+    "load_all_rules",
     "load_default_rules",
     "load_rules",
 ]

@@ -36,10 +36,11 @@ def _example_problems(rule: Rule, rules: Sequence[Rule]) -> Iterator[Problem]:
     # Alone and switched on, whatever its action: other rules must not hide what it finds.
     alone = Ruleset.compile([replace(rule, prompt="alert", answer="off")], name=rule.id)
     for hit in rule.hits:
-        if [(f.start, f.end) for f in alone.scan(hit.text, Side.PROMPT).findings] != [(0, len(hit.text))]:
+        place = len(hit.before), len(hit.before) + len(hit.text)
+        if [(f.start, f.end) for f in alone.scan(hit.before + hit.text, Side.PROMPT).findings] != [place]:
             yield Problem(rule.id, f"it does not match its whole hit: {hit.why}")
     for miss in rule.misses:
-        if alone.scan(miss.text, Side.PROMPT).findings:
+        if alone.scan(miss.before + miss.text, Side.PROMPT).findings:
             yield Problem(rule.id, f"it matches in a miss: {miss.why}")
     for other in rules:
         if alone.scan(f"[REDACTED:{other.id}]", Side.PROMPT).findings:

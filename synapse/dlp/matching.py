@@ -80,6 +80,9 @@ class Cursor:
             if match is None or match.start() > reach:
                 self._at = reach + 1
                 continue
+            if not pattern.fits(self._window, match.start()):
+                self._at = match.start() + 1
+                continue
             self._take(match.start(), match.end())
             return
         self.start = self.end = maxsize

@@ -14,10 +14,12 @@ from typing import Any
 import hyperscan
 
 from .._dlp import collect, farthest
+from .acceptance import acceptance
+from .context import ASSIGNED, CONTEXT_CHARS, compile_context
 from .prefixes import Node, PatternError, alphabet, char_class, forward, parse, prefixes, render, width
 from .rules import Rule, RuleError
 from .triggers import trigger
-from .validators import VALIDATORS, Validator
+from .validators import Validator
 
 # What stands before the first character of a text; no guard may contain it.
 EDGE = b"\n"
@@ -54,16 +56,32 @@ class Pattern:
     widest: int
     validator: Validator | None
     run: Run | None
+    context: re.Pattern[bytes] | None = None
+    assigned: bool = False
+
+    def fits(self, window: bytes, start: int) -> bool:
+        """Whether what has to stand before a match at `start` does."""
+        if self.context is None:
+            return True
+        if self.assigned and ASSIGNED.search(window, max(0, start - 8), start) is None:
+            return False
+        return self.context.search(window, max(0, start - CONTEXT_CHARS), start) is not None
 
 
 def compile_patterns(rules: Iterable[Rule]) -> tuple[Pattern, ...]:
     """Raises RuleError for the first rule that cannot be compiled."""
-    cores = [(rule, core) for rule in rules for core in rule.core]
-    return tuple(_compile_pattern(index, rule, core) for index, (rule, core) in enumerate(cores))
+    cores = [
+        (rule, core, in_context)
+        for rule in rules
+        for some, in_context in ((rule.core, False), (rule.core_with_context, True))
+        for core in some
+    ]
+    return tuple(_compile_pattern(index, *core) for index, core in enumerate(cores))
 
 
-def _compile_pattern(index: int, rule: Rule, core: str) -> Pattern:
+def _compile_pattern(index: int, rule: Rule, core: str, in_context: bool) -> Pattern:
     try:
+        context = compile_context(rule.context) if in_context else None
         node = parse(core)
         left, right = char_class(rule.left), char_class(rule.right)
         run = _compile_run(rule)
@@ -75,8 +93,10 @@ def _compile_pattern(index: int, rule: Rule, core: str) -> Pattern:
     before = f"(?<!{render(left)})" if left else ""
     after = f"(?!{render(right)})" if right else ""
     guarded = re.compile(f"{before}(?:{forward(node)}){after}".encode("ascii"))
-    validator = VALIDATORS[rule.validator] if rule.validator else None
-    return Pattern(index, rule, node, left, guarded, narrowest, widest, validator, run)
+    return Pattern(
+        *(index, rule, node, left, guarded, narrowest, widest, acceptance(rule), run, context),
+        assigned=in_context and rule.assigned,
+    )
 
 
 def _compile_run(rule: Rule) -> Run | None:

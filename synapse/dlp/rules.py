@@ -1,7 +1,7 @@
 """A rule is data. One file for each family under `rules/`; a rule without both hits and misses is refused."""
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
 from importlib.resources import files
 from typing import Any, Literal, get_args
@@ -23,6 +23,12 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+DEFAULT_PACKS = frozenset(("core", "secrets"))
+DEFAULT_RULES = frozenset(("us_ssn", "uk_nino"))
+
+_TEXTS = ("core", "core_with_context", "context", "allow", "stop_words")
+
+
 class RuleError(ValueError):
     """A rule that cannot be used. The message names it, says why, and what to write instead."""
 
@@ -34,10 +40,14 @@ class RuleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A text that a rule must match as a whole (a hit), or must not match anywhere (a miss), and why."""
+    """A text that a rule must match as a whole (a hit), or must not match anywhere (a miss), and why.
+
+    `before` stands to the left of a hit: the word that its rule needs there.
+    """
 
     text: str
     why: str
+    before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,10 @@ class Rule:
     A match is a word of one of the cores with no `left` character before it and no `right` character after it, which
     `validator` accepts. With `run`, the match goes on over the characters of that class, up to and with the first match
     of `until`. `left`, `right` and `run` are the insides of character classes.
+
+    Words of `core_with_context` match only where one of the words of `context` begins shortly before them, and when
+    `assigned` also directly after the sign of an assignment. A match is refused when it has less than `entropy` bits
+    in each of its characters (Shannon's), contains a stop word, or one of the expressions of `allow`.
     """
 
     id: str
@@ -55,11 +69,17 @@ class Rule:
     severity: Severity
     prompt: RuleAction
     answer: RuleAction
-    core: tuple[str, ...]
     strength: Strength
     reference: str
     hits: tuple[Example, ...]
     misses: tuple[Example, ...]
+    core: tuple[str, ...] = ()
+    core_with_context: tuple[str, ...] = ()
+    context: tuple[str, ...] = ()
+    assigned: bool = False
+    entropy: float = 0.0
+    allow: tuple[str, ...] = ()
+    stop_words: tuple[str, ...] = ()
     left: str = ""
     right: str = ""
     run: str = ""
@@ -75,14 +95,19 @@ class Rule:
 
 
 def load_rules(document: str) -> list[Rule]:
-    """The rules of one TOML document: a `category`, and a `[[rule]]` table for each."""
+    """The rules of one TOML document: a `[[rule]]` table for each, and before them what all of them have in common."""
     tables = tomllib.loads(document)
-    category = tables.get("category", "")
-    return [rule_from_table({"category": category, **table}) for table in tables.get("rule", ())]
+    rules = tables.pop("rule", ())
+    return [rule_from_table({**tables, **table}) for table in rules]
 
 
 def load_default_rules() -> list[Rule]:
-    """The rules that come with Synapse, ordered by file, then as written."""
+    """The rules of the default policy: those that mean the same everywhere, and two that everybody expects."""
+    return [rule for rule in load_all_rules() if rule.pack in DEFAULT_PACKS or rule.id in DEFAULT_RULES]
+
+
+def load_all_rules() -> list[Rule]:
+    """The rules that come with Synapse, of all packs, ordered by file, then as written."""
     folder = files(__package__) / "rules"
     documents = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     return [rule for name in documents for rule in load_rules((folder / name).read_text("utf-8"))]
@@ -95,15 +120,16 @@ def rule_from_table(table: Mapping[str, Any]) -> Rule:
     for key, choices in _CHOICES.items():
         if table.get(key, "") not in choices and key in table:
             raise RuleError(name, f"{key} is {table[key]!r}; it must be one of: {', '.join(filter(None, choices))}")
-    core = table["core"]
-    return Rule(
-        **{
-            **table,
-            "core": (core,) if isinstance(core, str) else tuple(core),
-            "hits": _examples(name, table["hits"]),
-            "misses": _examples(name, table["misses"]),
-        }
-    )
+    if not table.get("core") and not table.get("core_with_context"):
+        raise RuleError(name, "it has neither a `core` nor a `core_with_context`; say what it looks like")
+    if bool(table.get("core_with_context")) != bool(table.get("context")):
+        raise RuleError(name, "`core_with_context` and `context` go together; give both or none")
+    examples = {"hits": _examples(name, table["hits"]), "misses": _examples(name, table["misses"])}
+    return Rule(**{**table, **{key: _texts(table[key]) for key in _TEXTS if key in table}, **examples})
+
+
+def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
 
 
 def _refuse_keys(name: str, table: Mapping[str, Any]) -> None:
@@ -119,10 +145,9 @@ def _examples(name: str, tables: Iterable[Mapping[str, Any]]) -> tuple[Example, 
     """Texts may be written in parts: a fixture of a secret must not stand in a file in one piece."""
     examples = []
     for table in tables:
-        if set(table) != {"text", "why"} or not table["why"]:
-            raise RuleError(name, "an example has a text, and a reason (`why`)")
-        text = table["text"]
-        examples.append(Example(text if isinstance(text, str) else "".join(text), table["why"]))
+        if not {"text", "why"} <= set(table) <= {"text", "why", "before"} or not table["why"]:
+            raise RuleError(name, "an example has a text, a reason (`why`), and perhaps what stands `before` it")
+        examples.append(Example("".join(table["text"]), table["why"], table.get("before", "")))
     if not examples:
         raise RuleError(name, "it has no hits or no misses; both show what it is for")
     return tuple(examples)

@@ -11,7 +11,8 @@ from bisect import bisect_right
 
 from .._dlp import Folding
 
-LETTER = 0xE1  # a letter without an ASCII look-alike
+# A letter without an ASCII look-alike is one of these, by its code point: enough to tell a word from other words.
+LETTERS = range(0xC0, 0xFF)
 OTHER = 0x80  # anything else without one
 DROPPED = 0xFF
 
@@ -33,14 +34,11 @@ _INVISIBLE = frozenset(
     (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180B, 0x180C, 0x180D, 0x180F, 0x2065, 0x2800, 0x3164, 0xFFA0, 0x1D159,
      *range(0xFE00, 0xFE10), *range(0xFFF0, 0xFFF9), *range(0xE0000, 0xE1000))
 )  # fmt: skip
-# Ideographs, Hangul, surrogates, private use, planes without characters: the same byte for the whole page.
+# Ideographs and Hangul: all of them letters.
+_IDEOGRAPHS = ((0x34, 0x4C), (0x4E, 0x9F), (0xAC, 0xD6), (0x200, 0x2F7), (0x300, 0x3FF))
+# Surrogates, private use, planes without characters: the same byte for the whole page.
 _UNIFORM = (
-    (0x34, 0x4C, LETTER),
-    (0x4E, 0x9F, LETTER),
-    (0xAC, 0xD6, LETTER),
     (0xD8, 0xF8, OTHER),
-    (0x200, 0x2F7, LETTER),
-    (0x300, 0x3FF, LETTER),
     (0x400, 0xDFF, OTHER),
     (0xE00, 0xE0F, DROPPED),
     (0xE10, 0x10FF, OTHER),
@@ -62,7 +60,12 @@ def fold_code_point(code_point: int) -> int:
         return 0x30 + unicodedata.decimal(character)
     if category in {"Zs", "Zl", "Zp"}:
         return 0x20 if category == "Zs" else 0x0A
-    return _base_letter(character, LETTER if category[0] == "L" else OTHER)
+    return _base_letter(character, letter(code_point) if category[0] == "L" else OTHER)
+
+
+def letter(code_point: int) -> int:
+    """The byte of a letter without an ASCII look-alike."""
+    return LETTERS[code_point % len(LETTERS)]
 
 
 def _base_letter(character: str, otherwise: int) -> int:
@@ -83,6 +86,8 @@ def fold_page(page: int) -> bytes:
     for first, last, folded in _UNIFORM:
         if first <= page <= last:
             return bytes((folded,)) * 256
+    if any(first <= page <= last for first, last in _IDEOGRAPHS):
+        return bytes(letter(page << 8 | low) for low in range(256))
     return bytes(fold_code_point(page << 8 | low) for low in range(256))
 
 

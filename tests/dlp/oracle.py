@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from synapse.dlp import Finding, Rule, Side
+from synapse.dlp.acceptance import acceptance
 from synapse.dlp.matching import RETRIES
 from synapse.dlp.shadow import fold_code_point
-from synapse.dlp.validators import VALIDATORS
 
 STRENGTH = {"alert": 1, "redact": 2, "block": 3}
 DROPPED = 0xFF
@@ -20,6 +20,7 @@ DROPPED = 0xFF
 class Expression:
     rule: Rule
     guarded: re.Pattern[bytes]
+    context: re.Pattern[bytes] | None
     run: re.Pattern[bytes] | None
     until: re.Pattern[bytes] | None
 
@@ -33,18 +34,39 @@ class Span:
 
 
 def expressions(rules: Sequence[Rule]) -> list[Expression]:
-    return [_expression(rule, core) for rule in rules for core in rule.core]
+    cores = [
+        (rule, core, words)
+        for rule in rules
+        for some, words in ((rule.core, ()), (rule.core_with_context, rule.context))
+        for core in some
+    ]
+    return [_expression(*core) for core in cores]
 
 
-def _expression(rule: Rule, core: str) -> Expression:
+def _expression(rule: Rule, core: str, words: Sequence[str]) -> Expression:
     left = f"(?<![{rule.left}])" if rule.left else ""
     right = f"(?![{rule.right}])" if rule.right else ""
     return Expression(
         rule,
         re.compile(f"{left}(?:{core}){right}".encode()),
+        _context(words) if words else None,
         re.compile(f"[{rule.run}]*".encode()) if rule.run else None,
         re.compile(rule.until.encode()) if rule.until else None,
     )
+
+
+def _context(words: Sequence[str]) -> re.Pattern[bytes]:
+    """A word of ASCII letters between two others."""
+    every = "|".join(word.replace("*", "[A-Za-z]{0,28}").replace(" ", "[ _./:#'-]{0,2}") for word in words)
+    return re.compile(f"(?i:(?<![a-z\xc0-\xfe])(?:{every})s?(?![a-z\xc0-\xfe]))".encode("latin-1"))
+
+
+def in_context(expression: Expression, shadow: bytes, start: int) -> bool:
+    if expression.context is None:
+        return True
+    if expression.rule.assigned and not re.search(rb"[=:>,(|][\"'`\s\\(>=]{0,6}\Z", shadow[max(0, start - 8) : start]):
+        return False
+    return any(expression.context.match(shadow, at, start) for at in range(max(0, start - 64), start))
 
 
 def fold(text: str) -> tuple[bytes, list[int]]:
@@ -55,12 +77,15 @@ def fold(text: str) -> tuple[bytes, list[int]]:
 
 def candidates(expression: Expression, shadow: bytes, at: int) -> list[tuple[int, int, bool]]:
     """Leftmost guarded matches. After a rejected one the search goes on from its next character, RETRIES times."""
-    validator = VALIDATORS[expression.rule.validator] if expression.rule.validator else None
+    accept = acceptance(expression.rule)
     found: list[tuple[int, int, bool]] = []
     chain_end = tries = 0
     while match := expression.guarded.search(shadow, at):
         start, end = match.span()
-        accepted = validator is None or validator(match.group())
+        if not in_context(expression, shadow, start):
+            at = start + 1
+            continue
+        accepted = accept is None or accept(match.group())
         found.append((start, end, accepted))
         if accepted:
             at = end

@@ -7,7 +7,7 @@ import pytest
 
 from synapse import _dlp
 from synapse.dlp import Ruleset, Side
-from synapse.dlp.shadow import DROPPED, Offsets, fold, fold_code_point, fold_page
+from synapse.dlp.shadow import DROPPED, LETTERS, Offsets, fold, fold_code_point, fold_page
 
 CARD = "4111 1111" + " 1111 1111"
 
@@ -44,7 +44,7 @@ def test_the_compiled_table_folds_as_the_plain_function_does() -> None:
         shadow, found = folded(text)
         assert found == offsets
         assert len(shadow) == len(expected)
-        assert [a for a, b in zip(shadow, expected, strict=True) if a not in {b, 0xE1}] == []
+        assert [a for a, b in zip(shadow, expected, strict=True) if a != b and a not in LETTERS] == []
 
 
 @pytest.mark.parametrize("page", [0x00, 0x01, 0x03, 0x04, 0x20, 0x30, 0xFE, 0xFF, 0x1D4, 0x1F1, 0xE00])

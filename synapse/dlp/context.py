@@ -1,0 +1,53 @@
+"""What has to stand to the left of a match: one of some words, or the sign of an assignment.
+
+Only the left is looked at, and only so much of it, whole text or stream: what comes later has not arrived yet when a
+stream has to decide.
+"""
+
+import re
+from collections.abc import Iterable
+
+from .prefixes import PatternError
+from .shadow import fold
+
+# How far to the left of a match a word may begin. Compounds are long: "Steueridentifikationsnummer" has 27 letters.
+CONTEXT_CHARS = 64
+# The longest word of a context, with the separators that may stand in it.
+WORD_CHARS_MAX = 48
+# How far to the left of a match anything can matter: the letter before a word is a part of another word.
+LEFT_CHARS = CONTEXT_CHARS + 1
+
+# Between the parts of a word: "account number", "account_number", "accountNumber", "account-no".
+_GAP = r"[ _./:#'-]{0,2}"
+_GAP_CHARS = 2
+# What a `*` at the end of a word stands for: the rest of a compound or an inflected form.
+_REST = "[A-Za-z\\xc0-\\xfe]{0,28}"
+_REST_CHARS = 28
+_LETTERS = "A-Za-z\\xc0-\\xfe"
+
+# The name is followed by `=`, `:`, `=>`, `:=`, a comma or a closing tag, then quotes and blanks.
+ASSIGNED = re.compile(rb"[=:>,(|][\"'`\s\\(>=]{0,6}\Z")
+
+
+def word_expression(word: str) -> str:
+    """One word as an expression of shadow bytes, without its edges. Raises PatternError."""
+    folded, _ = fold(word.removesuffix("*"))
+    parts = folded.split()
+    starred = word.endswith("*")
+    longest = sum(map(len, parts)) + _GAP_CHARS * (len(parts) - 1) + _REST_CHARS * starred
+    if not parts or b"*" in folded or longest > WORD_CHARS_MAX:
+        raise PatternError(
+            f"the context word {word!r} cannot be used; write 1 to {WORD_CHARS_MAX} letters, with `*` only at its end"
+        )
+    return _GAP.join("".join(map(_either_case, part)) for part in parts) + _REST * starred
+
+
+def compile_context(words: Iterable[str]) -> re.Pattern[bytes]:
+    """Finds a word of the context between two non-letters; a plural s is a part of it."""
+    every = "|".join(map(word_expression, words))
+    return re.compile(f"(?<![{_LETTERS}])(?:{every})[sS]?(?![{_LETTERS}])".encode("ascii"))
+
+
+def _either_case(byte: int) -> str:
+    lower, upper = bytes((byte,)).lower()[0], bytes((byte,)).upper()[0]
+    return f"\\x{byte:02x}" if lower == upper else f"[\\x{lower:02x}\\x{upper:02x}]"

@@ -1,0 +1,18 @@
+"""Checks that a regular expression cannot make: checksums, number ranges, decoding. Pure functions of the match.
+
+A match is shadow text: bytes, ASCII wherever a rule's core asked for ASCII. One module holds the validators of one
+family of rules; a rule names the function.
+"""
+
+from collections.abc import Callable, Mapping
+
+from . import finance, network, personal, secrets
+from .secrets import key_checksum
+
+__all__ = ["VALIDATORS", "Validator", "key_checksum"]
+
+Validator = Callable[[bytes], bool]
+
+VALIDATORS: Mapping[str, Validator] = {
+    validator.__name__: validator for family in (finance, network, personal, secrets) for validator in family.VALIDATORS
+}

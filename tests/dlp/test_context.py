@@ -1,0 +1,64 @@
+"""What has to stand to the left of a match, and which matches are not meant."""
+
+from typing import Any
+
+import pytest
+from texts import toy
+
+from synapse.dlp import Ruleset, Side
+from synapse.dlp.context import CONTEXT_CHARS
+
+
+def found(text: str, **fields: Any) -> list[str]:
+    shape: dict[str, Any] = {"core_with_context": (r"\d{4}",), "left": "0-9A-Za-z", "right": "0-9A-Za-z", **fields}
+    ruleset = Ruleset.compile([toy("t", (), **shape)], name="toy")
+    return [text[f.start : f.end] for f in ruleset.scan(text, Side.PROMPT).findings]
+
+
+@pytest.mark.parametrize(
+    ("text", "matches"),
+    [
+        ("PIN 1234", ["1234"]),
+        ("my pin is 1234", ["1234"]),
+        ("pins: 1234 and 5678", ["1234", "5678"]),
+        ("card_pin=1234", ["1234"]),
+        ("1234", []),
+        ("1234 is the pin", []),
+        ("spinning 1234", []),
+        ("pin" + "." * (CONTEXT_CHARS - 3) + "1234", ["1234"]),
+        ("pin" + "." * (CONTEXT_CHARS - 2) + "1234", []),
+        ("p\u00adi\u0301n 1234", ["1234"]),
+    ],
+)
+def test_a_context_word_must_stand_shortly_before_the_match(text: str, matches: list[str]) -> None:
+    assert found(text, context=("pin",)) == matches
+
+
+@pytest.mark.parametrize("text", ["accountNumber: 1234", "account_no 1234", "ACCOUNT-NUMBER 1234", "account 1234"])
+def test_a_context_of_two_words_is_found_however_they_are_joined(text: str) -> None:
+    assert found(text, context=("account number", "account no", "account")) == ["1234"]
+
+
+def test_a_star_stands_for_the_rest_of_a_compound() -> None:
+    assert found("Steueridentifikationsnummer 1234", context=("steuer*",)) == ["1234"]
+    assert found("Besteuerung 1234", context=("steuer*",)) == []
+
+
+def test_words_of_other_scripts_are_told_apart() -> None:
+    assert found("身份证 1234", context=("身份证",)) == ["1234"]
+    assert found("电话号 1234", context=("身份证",)) == []
+
+
+def test_an_assigned_value_stands_right_behind_the_sign() -> None:
+    shape = {"context": ("key",), "assigned": True}
+    assert found('key = "1234"', **shape) == ["1234"]
+    assert found('"key": "1234"', **shape) == ["1234"]
+    assert found("key => '1234'", **shape) == ["1234"]
+    assert found("the key of 1234", **shape) == []
+
+
+def test_what_only_stands_in_examples_is_refused() -> None:
+    assert found("pin 1111", context=("pin",), entropy=1.0) == []
+    assert found("pin 1234", context=("pin",), entropy=1.0) == ["1234"]
+    assert found("pin 1234", context=("pin",), allow=("^12",)) == []
+    assert found("pin 1234", context=("pin",), stop_words=("23",)) == []
