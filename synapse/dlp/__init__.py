@@ -2,12 +2,14 @@
 
 from .check import Problem, check_rules
 from .findings import Finding, Scan, Side
+from .options import PolicyOptions
 from .redact import Redactor
 from .rules import Rule, RuleError, load_all_rules, load_default_rules, load_rules
 from .ruleset import Ruleset, RulesetError, default_ruleset
 
 __all__ = [
     "Finding",
+    "PolicyOptions",
     "Problem",
     "Redactor",
     "Rule",

@@ -4,6 +4,7 @@ import hashlib
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from importlib import metadata
 from itertools import accumulate
 from typing import Self
@@ -12,6 +13,7 @@ import orjson
 
 from .._dlp import collect
 from .findings import STRENGTH, Finding, Scan, Side
+from .options import DEFAULT_OPTIONS, PolicyOptions
 from .patterns import (
     EDGE,
     Database,
@@ -43,10 +45,13 @@ class RulesetError(ValueError):
 class Ruleset:
     """Immutable. Texts are scanned whole, or streams through `redactor`; both give the same."""
 
-    def __init__(self, name: str, rules: Sequence[Rule], databases: "_Databases") -> None:
+    def __init__(
+        self, name: str, rules: Sequence[Rule], databases: "_Databases", *, options: PolicyOptions = DEFAULT_OPTIONS
+    ) -> None:
         self.name = name
         self.rules = tuple(rules)
-        self.version = version_of(self.rules)
+        self.options = options
+        self.version = version_of(self.rules, options)
         self._databases = databases
         patterns = compile_patterns(self.rules)
         self._scan = databases.get("scan", patterns, scan_expressions) if patterns else None
@@ -54,9 +59,9 @@ class Ruleset:
         self._alerts = {side: self._detector(_of(patterns, side, alert=True)) for side in Side}
 
     @classmethod
-    def compile(cls, rules: Iterable[Rule], *, name: str) -> Self:
+    def compile(cls, rules: Iterable[Rule], *, name: str, options: PolicyOptions = DEFAULT_OPTIONS) -> Self:
         """Raises RuleError for a rule that cannot be compiled."""
-        return cls(name, tuple(rules), _Databases({}))
+        return cls(name, tuple(rules), _Databases({}), options=options)
 
     def dumps(self) -> bytes:
         """Rules and compiled databases, for other processes on the same machine."""
@@ -65,6 +70,7 @@ class Ruleset:
                 "name": self.name,
                 "version": self.version,
                 "rules": [rule.to_table() for rule in self.rules],
+                "options": asdict(self.options),
                 "databases": {key: len(blob) for key, blob in self._databases.blobs().items()},
             }
         )
@@ -76,13 +82,14 @@ class Ruleset:
         size = int.from_bytes(dump[:8], "big")
         header = orjson.loads(dump[8 : 8 + size])
         rules = [rule_from_table(table) for table in header["rules"]]
-        if header["version"] != version_of(rules):
+        options = PolicyOptions(**header.get("options", {}))
+        if header["version"] != version_of(rules, options):
             raise RulesetError("compiled by another version of the engine; compile it again")
         blobs, at = {}, 8 + size
         for key, length in header["databases"].items():
             blobs[key] = dump[at : at + length]
             at += length
-        return cls(header["name"], rules, _Databases(blobs))
+        return cls(header["name"], rules, _Databases(blobs), options=options)
 
     def redactor(self, side: Side = Side.ANSWER) -> Redactor:
         return self._redactor(side, None)
@@ -179,11 +186,11 @@ class _Databases:
         return self._loaded[key]
 
 
-def version_of(rules: Iterable[Rule]) -> str:
-    """A short hash of everything that decides what is found."""
+def version_of(rules: Iterable[Rule], options: PolicyOptions = DEFAULT_OPTIONS) -> str:
+    """A short hash of everything that decides what is found and what becomes of it."""
     engine = f"{ENGINE}:{metadata.version('hyperscan')}"
-    tables = orjson.dumps([rule.to_table() for rule in rules], option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(engine.encode() + tables).hexdigest()[:12]
+    decides = [[rule.to_table() for rule in rules], asdict(options)]
+    return hashlib.sha256(engine.encode() + orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
 
 
 def default_ruleset() -> Ruleset:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from texts import cuts, subject, toy
 
-from synapse.dlp import Rule, Ruleset, RulesetError, Scan, Side
+from synapse.dlp import PolicyOptions, Rule, Ruleset, RulesetError, Scan, Side
 from synapse.dlp.redact import ALERT_BATCH
 
 CARD = "4111 1111" + " 1111 1111"
@@ -113,6 +113,14 @@ def test_a_dump_of_another_engine_is_refused(ruleset: Ruleset) -> None:
     dump = ruleset.dumps()
     with pytest.raises(RulesetError, match="compile it again"):
         Ruleset.loads(dump.replace(ruleset.version.encode(), b"0" * 12, 1))
+
+
+def test_options_travel_with_a_ruleset_and_are_part_of_its_version() -> None:
+    plain = Ruleset.compile([toy("t", "abc")], name="t")
+    strict = Ruleset.compile(plain.rules, name="t", options=PolicyOptions(views=False, unscanned="alert"))
+    assert plain.options == PolicyOptions(views=True, unscanned="ignore")
+    assert Ruleset.loads(strict.dumps()).options == strict.options != plain.options
+    assert strict.version != plain.version
 
 
 def test_a_version_changes_with_every_rule_and_not_with_the_name() -> None:
