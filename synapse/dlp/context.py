@@ -25,6 +25,20 @@ _REST = "[A-Za-z\\xc0-\\xfe]{0,28}"
 _REST_CHARS = 28
 _LETTERS = "A-Za-z\\xc0-\\xfe"
 
+# Scripts that put no space between words, or write particles and compounds in one: ranges of code points. A word of
+# theirs may stand anywhere in a run of letters, as "身份证" does in "我的身份证号码是".
+_UNSPACED = (
+    (0x0E00, 0x0EFF),  # Thai, Lao
+    (0x1000, 0x109F),  # Burmese
+    (0x1780, 0x17FF),  # Khmer
+    (0x3040, 0x30FF),  # Japanese syllables
+    (0x3400, 0x9FFF),  # ideographs
+    (0xAC00, 0xD7A3),  # Hangul
+)
+
+# A digit and one separator: what stands behind them is the rest of a longer number in groups.
+GROUPED = re.compile(rb"[0-9][ ./-]\Z")
+
 # The name is followed by `=`, `:`, `=>`, `:=`, a comma or a closing tag, then quotes and blanks.
 ASSIGNED = re.compile(rb"[=:>,(|][\"'`\s\\(>=]{0,6}\Z")
 
@@ -44,8 +58,18 @@ def word_expression(word: str) -> str:
 
 def compile_context(words: Iterable[str]) -> re.Pattern[bytes]:
     """Finds a word of the context between two non-letters; a plural s is a part of it."""
-    every = "|".join(map(word_expression, words))
-    return re.compile(f"(?<![{_LETTERS}])(?:{every})[sS]?(?![{_LETTERS}])".encode("ascii"))
+    every = "|".join(map(_bounded, words))
+    return re.compile(f"(?:{every})".encode("ascii"))
+
+
+def _bounded(word: str) -> str:
+    before = "" if _unspaced(word[:1]) else f"(?<![{_LETTERS}])"
+    after = "" if _unspaced(word[-1:]) else f"[sS]?(?![{_LETTERS}])"
+    return f"{before}{word_expression(word)}{after}"
+
+
+def _unspaced(character: str) -> bool:
+    return any(first <= ord(character) <= last for first, last in _UNSPACED if character)
 
 
 def _either_case(byte: int) -> str:

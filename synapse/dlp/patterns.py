@@ -15,7 +15,7 @@ import hyperscan
 
 from .._dlp import collect, farthest
 from .acceptance import acceptance
-from .context import ASSIGNED, CONTEXT_CHARS, compile_context
+from .context import ASSIGNED, CONTEXT_CHARS, GROUPED, compile_context
 from .prefixes import Node, PatternError, alphabet, char_class, forward, parse, prefixes, render, width
 from .rules import Rule, RuleError
 from .triggers import trigger
@@ -58,9 +58,12 @@ class Pattern:
     run: Run | None
     context: re.Pattern[bytes] | None = None
     assigned: bool = False
+    apart: bool = False
 
     def fits(self, window: bytes, start: int) -> bool:
         """Whether what has to stand before a match at `start` does."""
+        if self.apart and GROUPED.search(window, max(0, start - 2), start) is not None:
+            return False
         if self.context is None:
             return True
         if self.assigned and ASSIGNED.search(window, max(0, start - 8), start) is None:
@@ -96,6 +99,7 @@ def _compile_pattern(index: int, rule: Rule, core: str, in_context: bool) -> Pat
     return Pattern(
         *(index, rule, node, left, guarded, narrowest, widest, acceptance(rule), run, context),
         assigned=in_context and rule.assigned,
+        apart=rule.apart and not in_context,
     )
 
 

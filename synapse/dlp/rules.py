@@ -59,8 +59,10 @@ class Rule:
     of `until`. `left`, `right` and `run` are the insides of character classes.
 
     Words of `core_with_context` match only where one of the words of `context` begins shortly before them, and when
-    `assigned` also directly after the sign of an assignment. A match is refused when it has less than `entropy` bits
-    in each of its characters (Shannon's), contains a stop word, or one of the expressions of `allow`.
+    `assigned` also directly after the sign of an assignment. With `apart`, words of `core` match only where no digit
+    and one separator stand before them: there they are a part of a longer number in groups. A match is refused when it
+    has less than `entropy` bits in each of its characters (Shannon's), contains a stop word, or one of the expressions
+    of `allow`.
     """
 
     id: str
@@ -77,6 +79,7 @@ class Rule:
     core_with_context: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
     assigned: bool = False
+    apart: bool = False
     entropy: float = 0.0
     allow: tuple[str, ...] = ()
     stop_words: tuple[str, ...] = ()

@@ -23,6 +23,7 @@ class Expression:
     context: re.Pattern[bytes] | None
     run: re.Pattern[bytes] | None
     until: re.Pattern[bytes] | None
+    apart: bool
 
 
 @dataclass
@@ -52,6 +53,7 @@ def _expression(rule: Rule, core: str, words: Sequence[str]) -> Expression:
         _context(words) if words else None,
         re.compile(f"[{rule.run}]*".encode()) if rule.run else None,
         re.compile(rule.until.encode()) if rule.until else None,
+        rule.apart and not words,
     )
 
 
@@ -62,6 +64,8 @@ def _context(words: Sequence[str]) -> re.Pattern[bytes]:
 
 
 def in_context(expression: Expression, shadow: bytes, start: int) -> bool:
+    if expression.apart and re.search(rb"[0-9][ ./-]\Z", shadow[max(0, start - 2) : start]):
+        return False
     if expression.context is None:
         return True
     if expression.rule.assigned and not re.search(rb"[=:>,(|][\"'`\s\\(>=]{0,6}\Z", shadow[max(0, start - 8) : start]):

@@ -9,9 +9,9 @@ from synapse.dlp import Ruleset, Side
 from synapse.dlp.context import CONTEXT_CHARS
 
 
-def found(text: str, **fields: Any) -> list[str]:
+def found(text: str, core: tuple[str, ...] = (), **fields: Any) -> list[str]:
     shape: dict[str, Any] = {"core_with_context": (r"\d{4}",), "left": "0-9A-Za-z", "right": "0-9A-Za-z", **fields}
-    ruleset = Ruleset.compile([toy("t", (), **shape)], name="toy")
+    ruleset = Ruleset.compile([toy("t", core, **shape)], name="toy")
     return [text[f.start : f.end] for f in ruleset.scan(text, Side.PROMPT).findings]
 
 
@@ -47,6 +47,18 @@ def test_a_star_stands_for_the_rest_of_a_compound() -> None:
 def test_words_of_other_scripts_are_told_apart() -> None:
     assert found("身份证 1234", context=("身份证",)) == ["1234"]
     assert found("电话号 1234", context=("身份证",)) == []
+
+
+@pytest.mark.parametrize("text", ["我的身份证号码是1234", "고객주민등록번호는 1234", "หมายเลขบัตรประชาชนคือ 1234"])
+def test_a_word_of_a_script_without_spaces_stands_anywhere_in_its_letters(text: str) -> None:
+    assert found(text, context=("身份证", "주민등록번호", "บัตรประชาชน")) == ["1234"]
+
+
+def test_a_number_that_stands_apart_is_no_group_of_a_longer_one() -> None:
+    shape = {"core_with_context": (), "apart": True, "core": (r"\d{4}(?:-\d{4})?",)}
+    assert found("No. 1234, (5678)", **shape) == ["1234", "5678"]
+    assert found("99-1234-5678", **shape) == []
+    assert found("7 1234 5678 and 1.1234", **shape) == []
 
 
 def test_an_assigned_value_stands_right_behind_the_sign() -> None:
