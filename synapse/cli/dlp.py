@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from . import dlp_scan
 from .database import fail
 from .options import JsonOption
 from .output import print_json
 
 app = typer.Typer(help="Data-loss prevention: rules and policies.", no_args_is_help=True)
+app.command()(dlp_scan.scan)
 
 
 @app.command()

@@ -13,8 +13,15 @@ from synapse.cli import main
 Command = Callable[..., Result]
 
 
+@pytest.fixture(scope="session")
+def compiled_rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where commands keep compiled rules: compiled once for all tests."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, compiled_rules: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(compiled_rules))
     for name in ("DATABASE_URL", "SYNAPSE_CONFIG"):
         monkeypatch.delenv(name, raising=False)
     # A command that should not have come so far fails here, and not on this machine's own state.

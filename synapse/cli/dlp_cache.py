@@ -1,0 +1,71 @@
+"""Compiled rules kept for the next command: compiling takes seconds, loading a part of one.
+
+A file is named after what it was made of, rules and engine alike, and begins with its digest: one that fits nothing is
+never read, one that is damaged is as good as none.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from ..dlp import Rule, Ruleset, RulesetError
+from ..dlp.ruleset import version_of
+
+# Somebody who tries several policies and packs in turn keeps all of them; each takes a few megabytes.
+KEPT_MAX = 12
+_DIGEST_BYTES = 32
+
+
+def cache_folder() -> Path | None:
+    """`$XDG_CACHE_HOME/synapse`, as the XDG base directory specification has it; None where there is no home."""
+    configured = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        # The specification tells to ignore a relative path.
+        base = Path(configured) if configured.startswith("/") else Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return base / "synapse"
+
+
+def compiled(rules: Sequence[Rule], *, name: str, folder: Path | None) -> Ruleset:
+    """The rules, compiled now or by an earlier command."""
+    if folder is None:
+        return Ruleset.compile(rules, name=name)
+    path = folder / f"rules-{version_of(rules)}.hs"
+    return _kept(path) or _compiled_and_kept(rules, name, path)
+
+
+def _kept(path: Path) -> Ruleset | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, dump = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.sha256(dump).digest() != digest:
+        return None
+    try:
+        return Ruleset.loads(dump)
+    except RulesetError:
+        return None
+
+
+def _compiled_and_kept(rules: Sequence[Rule], name: str, path: Path) -> Ruleset:
+    """Keeping is best effort: without the file the next command compiles again."""
+    ruleset = Ruleset.compile(rules, name=name)
+    dump = ruleset.dumps()
+    temporary = path.with_suffix(f".{os.getpid()}")
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_room(path.parent)
+        temporary.write_bytes(hashlib.sha256(dump).digest() + dump)
+        temporary.replace(path)
+    return ruleset
+
+
+def _make_room(folder: Path) -> None:
+    """The oldest go first; what a killed command left half-written is among them."""
+    kept = sorted(folder.glob("rules-*"), key=lambda path: path.stat().st_mtime)
+    for old in kept[: max(0, len(kept) - KEPT_MAX + 1)]:
+        old.unlink()

@@ -1,0 +1,231 @@
+"""`synapse dlp scan`: what the rules find in texts, as one JSON object for each text or as a table for people."""
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+import typer
+
+from .dlp_choice import PacksOption, PolicyOption, chosen_ruleset
+from .dlp_texts import STDIN, Given, Unreadable, json_lines, size_bytes_of, whole_files
+from .options import JsonOption
+
+if TYPE_CHECKING:
+    from ..dlp import Ruleset, Scan, Side
+
+# Nobody reads further; programs take --json.
+ROWS_MAX = 1000
+# Below this a bar would be gone before it is seen.
+PROGRESS_BYTES_MIN = 2 * 2**20
+BLOCKED_EXIT = 1
+PROBLEM_EXIT = 2
+
+
+class SideChoice(StrEnum):
+    """The engine's `Side`, which is not imported before a command runs."""
+
+    PROMPT = "prompt"
+    ANSWER = "answer"
+
+
+def scan(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="FILE…", help="Texts; standard input without one.", show_default=False)
+    ] = None,
+    *,
+    policy: PolicyOption = None,
+    packs: PacksOption = None,
+    side: Annotated[SideChoice, typer.Option(help="As what the texts are judged.")] = SideChoice.PROMPT,
+    json: JsonOption = False,
+    jsonl: Annotated[
+        bool, typer.Option("--jsonl", help='Each line is {"id": …, "text": …} and is answered by one line of JSON.')
+    ] = False,
+) -> None:
+    """Say what the rules find in texts. The texts stay on this machine, and what matched is not shown.
+
+    Exit code 1 when something would be blocked, 2 when something could not be read.
+
+    Example: synapse dlp scan --packs core,de letter.txt
+    """
+    from ..dlp import Side
+
+    ruleset = chosen_ruleset(policy, packs)
+    paths = files or [STDIN]
+    many = len(paths) > 1
+    tally = _Tally()
+    shown: Shown = _Json(listed=many and not jsonl) if json or jsonl else _Table(tally, many=many)
+    with _progress(paths, quiet=jsonl and sys.stdout.isatty()) as advance:
+        for given in json_lines(paths) if jsonl else whole_files(paths):
+            if isinstance(given, Unreadable):
+                tally.problem(given.problem)
+                shown.unreadable(given)
+            else:
+                if given.notice:
+                    typer.echo(f"synapse: {given.notice}.", err=True)
+                verdict = _verdict(ruleset, given.text, Side(side))
+                tally.add(given, verdict)
+                shown.scanned(given, verdict)
+            advance(given.size_bytes)
+    shown.finish()
+    if code := tally.exit_code:
+        raise typer.Exit(code)
+
+
+def _verdict(ruleset: "Ruleset", text: str, side: "Side") -> "Scan":
+    return ruleset.scan(text, side)
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What came out, in all."""
+
+    texts: int = 0
+    size_bytes: int = 0
+    problems: int = 0
+    blocked: int = 0
+    with_findings: int = 0
+    actions: Counter[str] = field(default_factory=Counter)
+
+    def add(self, given: Given, verdict: "Scan") -> None:
+        self.texts += 1
+        self.size_bytes += given.size_bytes
+        self.blocked += verdict.action == "block"
+        self.with_findings += bool(verdict.findings)
+        self.actions.update(finding.action for finding in verdict.findings)
+
+    def problem(self, message: str) -> None:
+        self.problems += 1
+        typer.echo(f"synapse: {message}.", err=True)
+
+    @property
+    def exit_code(self) -> int:
+        """Something that was not looked at weighs more than something that was found."""
+        return PROBLEM_EXIT if self.problems else BLOCKED_EXIT if self.blocked else 0
+
+
+class Shown(Protocol):
+    """How the verdicts are shown."""
+
+    def scanned(self, given: Given, verdict: "Scan") -> None: ...
+    def unreadable(self, given: Unreadable) -> None: ...
+    def finish(self) -> None: ...
+
+
+class _Json:
+    """An object for each text on its own line, in order and at once: another program may be waiting for it."""
+
+    def __init__(self, *, listed: bool) -> None:
+        self._out = sys.stdout.buffer
+        self._listed = listed
+        self._before = b"[\n" if listed else b""
+
+    def scanned(self, given: Given, verdict: "Scan") -> None:
+        self._put(result_of(given.id, verdict))
+
+    def unreadable(self, given: Unreadable) -> None:
+        # Without `findings` nobody can take it for a clean text, and who counts lines does not lose count.
+        self._put({"id": given.id, "error": given.problem})
+
+    def _put(self, result: dict[str, Any]) -> None:
+        self._out.write(self._before + encoded(result) + (b"" if self._listed else b"\n"))
+        self._out.flush()
+        self._before = b",\n" if self._listed else b""
+
+    def finish(self) -> None:
+        if self._listed:
+            self._out.write(b"\n]\n")
+            self._out.flush()
+
+
+class _Table:
+    """A row for each finding, and the totals."""
+
+    def __init__(self, tally: _Tally, *, many: bool) -> None:
+        self._tally = tally
+        self._many = many
+        self._rows: list[list[str]] = []
+        self._left_out = 0
+
+    def scanned(self, given: Given, verdict: "Scan") -> None:
+        from .dlp_excerpts import Places, excerpt
+
+        room = ROWS_MAX - len(self._rows)
+        self._left_out += max(0, len(verdict.findings) - room)
+        if not verdict.findings or not room:
+            return
+        places = Places(given.text)
+        for finding in verdict.findings[:room]:
+            around = excerpt(given.text, finding, verdict.findings)
+            file = [str(given.id)] if self._many else []
+            self._rows.append([*file, finding.rule, finding.action, places.of(finding.start), around])
+
+    def unreadable(self, given: Unreadable) -> None:
+        pass
+
+    def finish(self) -> None:
+        from .output import print_table
+
+        columns = ["rule", "action", "place", "excerpt, matches masked"]
+        if self._rows:
+            print_table(["file", *columns] if self._many else columns, self._rows, empty="")
+        if self._left_out:
+            typer.echo(f"… and {self._left_out} more; --json has all of them.")
+        typer.echo(_totals(self._tally))
+
+
+def result_of(id_: Any, verdict: "Scan") -> dict[str, Any]:
+    """The object that other programs rely on; offsets are code points of the text as it was given."""
+    return {
+        "id": id_,
+        "findings": [
+            {
+                "rule": finding.rule,
+                "category": finding.category,
+                "action": finding.action,
+                "start": finding.start,
+                "end": finding.end,
+            }
+            for finding in verdict.findings
+        ],
+        "action": verdict.action,
+        "redacted": verdict.redacted,
+    }
+
+
+def encoded(result: dict[str, Any]) -> bytes:
+    import orjson
+
+    try:
+        return orjson.dumps(result)
+    except TypeError:  # half of a surrogate pair, or an integer of more than 64 bits
+        return json.dumps(result, separators=(",", ":")).encode("ascii")
+
+
+def _totals(tally: _Tally) -> str:
+    texts = "1 text" if tally.texts == 1 else f"{tally.texts} texts"
+    size = f"{tally.size_bytes / 1024:,.1f} KB"
+    if not tally.with_findings:
+        return f"Nothing found in {texts}, {size}."
+    counts = ", ".join(f"{tally.actions[action]} {action}" for action in ("block", "redact", "alert"))
+    return f"{tally.actions.total()} found in {tally.with_findings} of {texts}, {size}: {counts}."
+
+
+@contextmanager
+def _progress(paths: Sequence[str], *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal, when there is one and the input is large or of unknown size."""
+    total = size_bytes_of(paths)
+    if quiet or not sys.stderr.isatty() or (total is not None and total < PROGRESS_BYTES_MIN):
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("scan", total=total)
+        yield lambda size_bytes: bar.advance(task, size_bytes)
