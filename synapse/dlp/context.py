@@ -1,4 +1,4 @@
-"""What has to stand to the left of a match: one of some words, or the sign of an assignment.
+"""What has to stand to the left of a match: one of some words. `assignment` knows the stricter form.
 
 Only the left is looked at, and only so much of it, whole text or stream: what comes later has not arrived yet when a
 stream has to decide.
@@ -23,7 +23,7 @@ _GAP_CHARS = 2
 # What a `*` at the end of a word stands for: the rest of a compound or an inflected form.
 _REST = "[A-Za-z\\xc0-\\xfe]{0,28}"
 _REST_CHARS = 28
-_LETTERS = "A-Za-z\\xc0-\\xfe"
+LETTERS = "A-Za-z\\xc0-\\xfe"
 
 # Scripts that put no space between words, or write particles and compounds in one: ranges of code points. A word of
 # theirs may stand anywhere in a run of letters, as "身份证" does in "我的身份证号码是".
@@ -38,9 +38,6 @@ _UNSPACED = (
 
 # A digit and one separator: what stands behind them is the rest of a longer number in groups.
 GROUPED = re.compile(rb"[0-9][ ./-]\Z")
-
-# The name is followed by `=`, `:`, `=>`, `:=`, a comma or a closing tag, then quotes and blanks.
-ASSIGNED = re.compile(rb"[=:>,(|][\"'`\s\\(>=]{0,6}\Z")
 
 
 def word_expression(word: str) -> str:
@@ -63,8 +60,8 @@ def compile_context(words: Iterable[str]) -> re.Pattern[bytes]:
 
 
 def _bounded(word: str) -> str:
-    before = "" if _unspaced(word[:1]) else f"(?<![{_LETTERS}])"
-    after = "" if _unspaced(word[-1:]) else f"[sS]?(?![{_LETTERS}])"
+    before = "" if _unspaced(word[:1]) else f"(?<![{LETTERS}])"
+    after = "" if _unspaced(word[-1:]) else f"[sS]?(?![{LETTERS}])"
     return f"{before}{word_expression(word)}{after}"
 
 

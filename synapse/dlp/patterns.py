@@ -15,7 +15,8 @@ import hyperscan
 
 from .._dlp import collect, farthest
 from .acceptance import acceptance
-from .context import ASSIGNED, CONTEXT_CHARS, GROUPED, compile_context
+from .assignment import compile_assignment
+from .context import CONTEXT_CHARS, GROUPED, compile_context
 from .prefixes import Node, PatternError, alphabet, char_class, forward, parse, prefixes, render, width
 from .rules import Rule, RuleError
 from .triggers import trigger
@@ -57,7 +58,6 @@ class Pattern:
     validator: Validator | None
     run: Run | None
     context: re.Pattern[bytes] | None = None
-    assigned: bool = False
     apart: bool = False
 
     def fits(self, window: bytes, start: int) -> bool:
@@ -66,8 +66,6 @@ class Pattern:
             return False
         if self.context is None:
             return True
-        if self.assigned and ASSIGNED.search(window, max(0, start - 8), start) is None:
-            return False
         return self.context.search(window, max(0, start - CONTEXT_CHARS), start) is not None
 
 
@@ -84,7 +82,7 @@ def compile_patterns(rules: Iterable[Rule]) -> tuple[Pattern, ...]:
 
 def _compile_pattern(index: int, rule: Rule, core: str, in_context: bool) -> Pattern:
     try:
-        context = compile_context(rule.context) if in_context else None
+        context = _compile_context(rule) if in_context else None
         node = parse(core)
         left, right = char_class(rule.left), char_class(rule.right)
         run = _compile_run(rule)
@@ -98,9 +96,12 @@ def _compile_pattern(index: int, rule: Rule, core: str, in_context: bool) -> Pat
     guarded = re.compile(f"{before}(?:{forward(node)}){after}".encode("ascii"))
     return Pattern(
         *(index, rule, node, left, guarded, narrowest, widest, acceptance(rule), run, context),
-        assigned=in_context and rule.assigned,
         apart=rule.apart and not in_context,
     )
+
+
+def _compile_context(rule: Rule) -> re.Pattern[bytes]:
+    return compile_assignment(rule.context) if rule.assigned else compile_context(rule.context)
 
 
 def _compile_run(rule: Rule) -> Run | None:

@@ -58,11 +58,11 @@ class Rule:
     `validator` accepts. With `run`, the match goes on over the characters of that class, up to and with the first match
     of `until`. `left`, `right` and `run` are the insides of character classes.
 
-    Words of `core_with_context` match only where one of the words of `context` begins shortly before them, and when
-    `assigned` also directly after the sign of an assignment. With `apart`, words of `core` match only where no digit
-    and one separator stand before them: there they are a part of a longer number in groups. A match is refused when it
-    has less than `entropy` bits in each of its characters (Shannon's), contains a stop word, or one of the expressions
-    of `allow`.
+    Words of `core_with_context` match only where one of the words of `context` begins shortly before them; when
+    `assigned`, only as the value of an assignment to a name that contains such a word. With `apart`, words of `core`
+    match only where no digit and one separator stand before them: there they are a part of a longer number in groups.
+    A match is refused when it has less than `entropy` bits in each of its characters (Shannon's), contains a stop word,
+    or one of the expressions of `allow`.
     """
 
     id: str

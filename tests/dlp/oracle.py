@@ -59,8 +59,11 @@ def _expression(rule: Rule, core: str, words: Sequence[str]) -> Expression:
 
 def _context(words: Sequence[str]) -> re.Pattern[bytes]:
     """A word of ASCII letters between two others."""
-    every = "|".join(word.replace("*", "[A-Za-z]{0,28}").replace(" ", "[ _./:#'-]{0,2}") for word in words)
-    return re.compile(f"(?i:(?<![a-z\xc0-\xfe])(?:{every})s?(?![a-z\xc0-\xfe]))".encode("latin-1"))
+    return re.compile(f"(?i:(?<![a-z\xc0-\xfe])(?:{_every(words)})s?(?![a-z\xc0-\xfe]))".encode("latin-1"))
+
+
+def _every(words: Sequence[str]) -> str:
+    return "|".join(word.replace("*", "[A-Za-z]{0,28}").replace(" ", "[ _./:#'-]{0,2}") for word in words)
 
 
 def in_context(expression: Expression, shadow: bytes, start: int) -> bool:
@@ -68,9 +71,70 @@ def in_context(expression: Expression, shadow: bytes, start: int) -> bool:
         return False
     if expression.context is None:
         return True
-    if expression.rule.assigned and not re.search(rb"[=:>,(|][\"'`\s\\(>=]{0,6}\Z", shadow[max(0, start - 8) : start]):
-        return False
+    if expression.rule.assigned:
+        return is_assigned(expression.rule.context, shadow, start)
     return any(expression.context.match(shadow, at, start) for at in range(max(0, start - 64), start))
+
+
+def is_assigned(words: Sequence[str], shadow: bytes, start: int) -> bool:
+    """Every stretch before the value is tried as the word, and what is between as the rest of the name and its sign."""
+    word = re.compile(f"(?i:(?:{_every(words)})s?)".encode())
+    return any(
+        word.fullmatch(shadow, at, end)
+        and _is_edge(shadow, at)
+        and _is_edge(shadow, end)
+        and _leads(shadow, end, start)
+        for at in range(max(0, start - 64), start)
+        for end in range(at + 1, start + 1)
+    )
+
+
+def _is_edge(shadow: bytes, at: int) -> bool:
+    before, after = shadow[at - 1 : at].decode("latin-1"), shadow[at : at + 1].decode("latin-1")
+    hump = before.isascii() and after.isascii() and (before.islower() or before.isdigit()) and after.isupper()
+    return hump or not (_is_letter(before) and _is_letter(after))
+
+
+def _is_letter(character: str) -> bool:
+    return "a" <= character.lower() <= "z" or "\xc0" <= character <= "\xfe"
+
+
+HARMLESS = (
+    "id ids name url uri path file dir type kind count length size limit hash sha sha256 digest checksum version "
+    "commit revision host port user prefix alias date time at algorithm format label title field regex pattern policy"
+).split()
+SIGN = re.compile(
+    rb"""[\"'`\\)\]\s]{0,4}([\"'`\\\s,]{1,28}[Vv]alue[\"'`\\\s]{0,3})?[=:>,(|?][=:>(|\"'`\\\s]{0,6}"""
+    rb"""| (is|ist|est)[ :][\"'`\\\s]{0,2}"""
+)
+
+
+def _leads(shadow: bytes, end: int, start: int) -> bool:
+    """The rest of a name which does not say that its value is harmless, and a sign or a word that needs none."""
+    for named in range(end, min(end + 24, start) + 1):
+        rest = shadow[end:named].decode("latin-1")
+        if rest and not _is_named(shadow[:end].decode("latin-1"), rest):
+            continue
+        if SIGN.fullmatch(shadow, named, start):
+            return True
+        follows = re.search(rb"(?i:key|token|secret|word|bearer|basic|identified by)\Z", shadow[:named])
+        if follows and re.fullmatch(rb""" [\"'`\\]{0,2}""", shadow[named:start]):
+            return True
+    return False
+
+
+def _is_named(before: str, rest: str) -> bool:
+    if not all(_is_letter(c) or c in "0123456789_. -" for c in rest) or rest[-1] in ". -":
+        return False
+    for word in HARMLESS:
+        head, tail = (before + rest)[: -len(word)][-1:], (before + rest)[-len(word) :]
+        if tail.lower() == word and head and head in "_. -":
+            return False
+        if tail == word.capitalize() and re.match("[a-z0-9]", head):
+            return False
+        if tail == word.upper() and re.match("[a-z]", head):
+            return False
+    return True
 
 
 def fold(text: str) -> tuple[bytes, list[int]]:

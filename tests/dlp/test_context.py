@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import oracle
 import pytest
 from texts import toy
 
@@ -61,12 +62,57 @@ def test_a_number_that_stands_apart_is_no_group_of_a_longer_one() -> None:
     assert found("7 1234 5678 and 1.1234", **shape) == []
 
 
-def test_an_assigned_value_stands_right_behind_the_sign() -> None:
-    shape = {"context": ("key",), "assigned": True}
-    assert found('key = "1234"', **shape) == ["1234"]
-    assert found('"key": "1234"', **shape) == ["1234"]
-    assert found("key => '1234'", **shape) == ["1234"]
-    assert found("the key of 1234", **shape) == []
+ASSIGNMENTS = (
+    'key = "1234"',
+    '"key": "1234"',
+    "key => '1234'",
+    "API_KEY=1234",
+    "export key_prod='1234'",
+    "apiKey := 1234",
+    "keyProd: 1234",
+    '{\\"key\\": \\"1234\\"}',
+    "<key>1234</key>",
+    'os.environ["KEY"] = "1234"',
+    'getenv("KEY", "1234")',
+    "env.KEY || '1234'",
+    'key ||= "1234"',
+    "| key | 1234 |",
+    "- name: API_KEY\n          value: 1234",
+    '{"name": "key", "value": "1234"}',
+    "the key is 1234",
+    "the key is: '1234'",
+    "--key 1234",
+    "KEY: '1234'",
+)
+NO_ASSIGNMENTS = (
+    "the key of 1234",
+    "key_id=1234",
+    "keyId: 1234",
+    'keyURL: "1234"',
+    "key-file: 1234",
+    "key sha256: 1234",
+    "monkey = 1234",
+    "keyboard = 1234",
+    "key\nother: 1234",
+    "key: a, other: 1234",
+    "the key which the others had lost in the sea: 1234",
+)
+
+
+@pytest.mark.parametrize("text", ASSIGNMENTS)
+def test_an_assigned_value_stands_right_behind_name_and_sign(text: str) -> None:
+    assert found(text, context=("key",), assigned=True) == ["1234"]
+
+
+@pytest.mark.parametrize("text", NO_ASSIGNMENTS)
+def test_what_is_assigned_to_another_name_is_left_alone(text: str) -> None:
+    assert found(text, context=("key",), assigned=True) == []
+
+
+@pytest.mark.parametrize("text", [*ASSIGNMENTS, *NO_ASSIGNMENTS])
+def test_the_plain_oracle_knows_the_same_assignments(text: str) -> None:
+    rule = toy("t", (), core_with_context=(r"\d{4}",), context=("key",), assigned=True)
+    assert bool(oracle.redact([rule], text)[1]) is (text in ASSIGNMENTS)
 
 
 def test_what_only_stands_in_examples_is_refused() -> None:
