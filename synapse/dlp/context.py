@@ -7,7 +7,7 @@ stream has to decide.
 import re
 from collections.abc import Iterable
 
-from .prefixes import PatternError
+from .prefixes import Node, PatternError, forward, parse_part, width
 from .shadow import fold
 
 # How far to the left of a match a word may begin. Compounds are long: "Steueridentifikationsnummer" has 27 letters.
@@ -53,10 +53,21 @@ def word_expression(word: str) -> str:
     return _GAP.join("".join(map(_either_case, part)) for part in parts) + _REST * starred
 
 
-def compile_context(words: Iterable[str]) -> re.Pattern[bytes]:
-    """Finds a word of the context between two non-letters; a plural s is a part of it."""
+def compile_context(words: Iterable[str], between: str = "") -> re.Pattern[bytes]:
+    """Finds a word of the context between two non-letters; a plural s is a part of it.
+
+    With `between`, only a word that nothing but a word of this expression separates from the match.
+    """
     every = "|".join(map(_bounded, words))
-    return re.compile(f"(?:{every})".encode("ascii"))
+    nearest = f"(?:{forward(_parse_between(between))})\\Z" if between else ""
+    return re.compile(f"(?:{every}){nearest}".encode("ascii"))
+
+
+def _parse_between(between: str) -> Node:
+    node = parse_part(between)
+    if width(node)[1] >= CONTEXT_CHARS:
+        raise PatternError(f"`between` may match {width(node)[1]} characters; bound it to fewer than {CONTEXT_CHARS}")
+    return node
 
 
 def _bounded(word: str) -> str:

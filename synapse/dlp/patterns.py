@@ -101,7 +101,7 @@ def _compile_pattern(index: int, rule: Rule, core: str, in_context: bool) -> Pat
 
 
 def _compile_context(rule: Rule) -> re.Pattern[bytes]:
-    return compile_assignment(rule.context) if rule.assigned else compile_context(rule.context)
+    return compile_assignment(rule.context) if rule.assigned else compile_context(rule.context, rule.between)
 
 
 def _compile_run(rule: Rule) -> Run | None:

@@ -74,13 +74,18 @@ Node = Char | Seq | Alt | Rep
 
 def parse(core: str) -> Node:
     """The tree of a core. Raises PatternError on everything that Hyperscan, or streaming, could not keep exact."""
-    node = _sequence(_parse(core))
+    node = parse_part(core)
     low, high = width(node)
     if low == 0:
         raise PatternError("it matches the empty text; make at least one character obligatory")
     if high > WIDTH_MAX:
         raise PatternError(f"it matches up to {high} characters; bound its repeats to {WIDTH_MAX} in all, or use `run`")
     return node
+
+
+def parse_part(expression: str) -> Node:
+    """The tree of an expression that may match the empty text. Raises PatternError."""
+    return _sequence(_parse(expression))
 
 
 def char_class(body: str) -> frozenset[int]:

@@ -58,11 +58,11 @@ class Rule:
     `validator` accepts. With `run`, the match goes on over the characters of that class, up to and with the first match
     of `until`. `left`, `right` and `run` are the insides of character classes.
 
-    Words of `core_with_context` match only where one of the words of `context` begins shortly before them; when
-    `assigned`, only as the value of an assignment to a name that contains such a word. With `apart`, words of `core`
-    match only where no digit and one separator stand before them: there they are a part of a longer number in groups.
-    A match is refused when it has less than `entropy` bits in each of its characters (Shannon's), contains a stop word,
-    or one of the expressions of `allow`.
+    Words of `core_with_context` match only where one of the words of `context` begins shortly before them, with nothing
+    but a word of `between` between the two if that is given; when `assigned`, only as the value of an assignment to a
+    name that contains such a word. With `apart`, words of `core` match only where no digit and one separator stand
+    before them: there they are a part of a longer number in groups. A match is refused when it has less than `entropy`
+    bits in each of its characters (Shannon's), contains a stop word, or one of the expressions of `allow`.
     """
 
     id: str
@@ -78,6 +78,7 @@ class Rule:
     core: tuple[str, ...] = ()
     core_with_context: tuple[str, ...] = ()
     context: tuple[str, ...] = ()
+    between: str = ""
     assigned: bool = False
     apart: bool = False
     entropy: float = 0.0
@@ -127,6 +128,8 @@ def rule_from_table(table: Mapping[str, Any]) -> Rule:
         raise RuleError(name, "it has neither a `core` nor a `core_with_context`; say what it looks like")
     if bool(table.get("core_with_context")) != bool(table.get("context")):
         raise RuleError(name, "`core_with_context` and `context` go together; give both or none")
+    if table.get("between") and (table.get("assigned") or not table.get("context")):
+        raise RuleError(name, "`between` says what may stand behind a word of `context`; `assigned` says it already")
     examples = {"hits": _examples(name, table["hits"]), "misses": _examples(name, table["misses"])}
     return Rule(**{**table, **{key: _texts(table[key]) for key in _TEXTS if key in table}, **examples})
 

@@ -50,16 +50,18 @@ def _expression(rule: Rule, core: str, words: Sequence[str]) -> Expression:
     return Expression(
         rule,
         re.compile(f"{left}(?:{core}){right}".encode()),
-        _context(words) if words else None,
+        _context(words, rule.between) if words else None,
         re.compile(f"[{rule.run}]*".encode()) if rule.run else None,
         re.compile(rule.until.encode()) if rule.until else None,
         rule.apart and not words,
     )
 
 
-def _context(words: Sequence[str]) -> re.Pattern[bytes]:
+def _context(words: Sequence[str], between: str) -> re.Pattern[bytes]:
     """A word of ASCII letters between two others."""
-    return re.compile(f"(?i:(?<![a-z\xc0-\xfe])(?:{_every(words)})s?(?![a-z\xc0-\xfe]))".encode("latin-1"))
+    nearest = f"(?:{between})\\Z" if between else ""
+    every = _every(words)
+    return re.compile(f"(?i:(?<![a-z\xc0-\xfe])(?:{every})s?(?![a-z\xc0-\xfe])){nearest}".encode("latin-1"))
 
 
 def _every(words: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ import oracle
 import pytest
 from texts import toy
 
-from synapse.dlp import Ruleset, Side
+from synapse.dlp import RuleError, Ruleset, Side
 from synapse.dlp.context import CONTEXT_CHARS
 
 
@@ -113,6 +113,19 @@ def test_what_is_assigned_to_another_name_is_left_alone(text: str) -> None:
 def test_the_plain_oracle_knows_the_same_assignments(text: str) -> None:
     rule = toy("t", (), core_with_context=(r"\d{4}",), context=("key",), assigned=True)
     assert bool(oracle.redact([rule], text)[1]) is (text in ASSIGNMENTS)
+
+
+def test_only_what_is_named_may_stand_between_a_word_and_its_match() -> None:
+    shape = {"context": ("pin", "pin code"), "between": "[^0-9]{0,12}"}
+    assert found("pin: 1234, amount 5678", **shape) == ["1234"]
+    assert found("The PIN code is 1234.", **shape) == ["1234"]
+    assert found("pin or something else 1234", **shape) == []
+    assert found("pin1234", **{**shape, "left": ""}) == ["1234"]
+
+
+def test_what_stands_between_is_bounded() -> None:
+    with pytest.raises(RuleError, match="fewer than 64"):
+        found("pin 1234", context=("pin",), between="[^0-9]{0,64}")
 
 
 def test_what_only_stands_in_examples_is_refused() -> None:
