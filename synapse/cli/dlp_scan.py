@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from .dlp_choice import PacksOption, PolicyOption, chosen_ruleset
 from .dlp_texts import STDIN, Given, Unreadable, json_lines, size_bytes_of, whole_files
-from .options import JsonOption
+from .options import JsonOption, SideChoice, SideOption
 
 if TYPE_CHECKING:
     from ..dlp import Ruleset, Scan, Side
@@ -26,13 +25,6 @@ BLOCKED_EXIT = 1
 PROBLEM_EXIT = 2
 
 
-class SideChoice(StrEnum):
-    """The engine's `Side`, which is not imported before a command runs."""
-
-    PROMPT = "prompt"
-    ANSWER = "answer"
-
-
 def scan(
     files: Annotated[
         list[str] | None, typer.Argument(metavar="FILE…", help="Texts; standard input without one.", show_default=False)
@@ -40,7 +32,7 @@ def scan(
     *,
     policy: PolicyOption = None,
     packs: PacksOption = None,
-    side: Annotated[SideChoice, typer.Option(help="As what the texts are judged.")] = SideChoice.PROMPT,
+    side: SideOption = SideChoice.PROMPT,
     json: JsonOption = False,
     jsonl: Annotated[
         bool, typer.Option("--jsonl", help='Each line is {"id": …, "text": …} and is answered by one line of JSON.')

@@ -3,6 +3,7 @@
 import math
 import re
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,16 @@ ConfigOption = Annotated[
     Path | None, typer.Option("--config", help="The synapse.toml to read.", show_default="$SYNAPSE_CONFIG, else none")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+class SideChoice(StrEnum):
+    """The engine's `Side`, which is not imported before a command runs."""
+
+    PROMPT = "prompt"
+    ANSWER = "answer"
+
+
+SideOption = Annotated[SideChoice, typer.Option("--side", help="As what a text is judged.")]
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 

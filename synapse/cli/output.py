@@ -36,6 +36,19 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty:
     Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
 
 
+def print_fields(fields: Sequence[tuple[str, str]]) -> None:
+    """What there is to know about one thing: a name and a value on each line, the empty ones left out."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    for name, value in fields:
+        if value:
+            table.add_row(Text(name, style="bold"), Text(value))
+    Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH).print(table)
+
+
 def day(moment: datetime | None) -> str:
     """A moment as people read it, to the minute and in UTC; nothing is a hyphen."""
     return "-" if moment is None else moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")

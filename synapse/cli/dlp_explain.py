@@ -1,0 +1,202 @@
+"""`synapse dlp explain`: what a rule looks for, and why it does or does not match a text."""
+
+import difflib
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from .dlp_choice import PacksOption, PolicyOption, chosen_ruleset
+from .dlp_excerpts import MASK
+from .dlp_texts import STDIN
+from .options import JsonOption, SideChoice, SideOption
+from .output import print_fields, print_json, print_table
+
+if TYPE_CHECKING:
+    from ..dlp import Rule, Ruleset, Side
+    from ..dlp.explain import Near
+
+_STRENGTHS = {
+    "S": "its shape or checksum is proof enough",
+    "C": "its checksum is nearly proof: one number in ten passes by chance",
+    "X": "it needs a word of its context",
+}
+# What is shown of a secret among the examples.
+_SHOWN_CHARS = 4
+# The cores of one rule tend to be alike.
+_LINES_SHOWN = 8
+# A rule that lacks more than this is not near, unless it was asked for.
+_FAILURES_MAX = 1
+
+
+def explain(
+    rule: Annotated[str | None, typer.Argument(metavar="[RULE]", show_default=False, help="The id of a rule.")] = None,
+    *,
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="TEXT|-", help="Why it matches this, or not. - reads standard input."),
+    ] = None,
+    policy: PolicyOption = None,
+    packs: PacksOption = None,
+    side: SideOption = SideChoice.PROMPT,
+    json: JsonOption = False,
+) -> None:
+    """Say everything about a rule; or, of a text, which rules match it and which nearly do, and what they lack.
+
+    Example: synapse dlp explain credit_card --text 'card 4111 1111 1111 1112'
+    """
+    from ..dlp import Side
+
+    if rule is None and text is None:
+        _usage("give the id of a rule, --text, or both")
+    ruleset = chosen_ruleset(policy, packs)
+    known = _known_rules(ruleset)
+    if rule is not None and rule not in known:
+        _usage(f"there is no rule {rule!r}; {_hint(rule, known)}")
+    if text is None:
+        assert rule is not None
+        _print_rule(known[rule], json=json)
+        return
+    asked = list(known.values()) if rule is None else [known[rule]]
+    chosen = f"the policy {policy or 'default'}" if packs is None else f"--packs {packs}"
+    content = _content(text)
+    near = _near(content, asked, ruleset, Side(side), chosen)
+    if json:
+        print_json([_as_table(one) for one in near])
+    else:
+        _print_near(content, near, asked=rule)
+
+
+def _usage(message: str) -> NoReturn:
+    raise typer.BadParameter(message)
+
+
+def _hint(rule: str, known: Iterable[str]) -> str:
+    alike = difflib.get_close_matches(rule, known, n=3)
+    return f"is it {', '.join(alike)}?" if alike else "`synapse dlp rules` lists all"
+
+
+def _known_rules(ruleset: "Ruleset") -> "dict[str, Rule]":
+    """All rules by id, those of the ruleset as it has them."""
+    from ..dlp import load_all_rules
+
+    return {rule.id: rule for rule in (*load_all_rules(), *ruleset.rules)}
+
+
+def _content(text: str) -> str:
+    from ..dlp.explain import TEXT_CHARS_MAX
+
+    content = text
+    if text == STDIN:
+        content = sys.stdin.buffer.read(TEXT_CHARS_MAX * 4 + 1).decode("utf-8", "replace")
+    if len(content) > TEXT_CHARS_MAX:
+        _usage(f"the text is longer than {TEXT_CHARS_MAX:,} characters; give the part that matters")
+    return content
+
+
+def _near(content: str, asked: "Sequence[Rule]", ruleset: "Ruleset", side: "Side", chosen: str) -> "list[Near]":
+    from ..dlp.explain import Scanned, near_matches, near_shape
+
+    in_force = {rule.id for rule in ruleset.rules}
+    off = {
+        rule.id: f"{chosen} does not have it; it is in the pack {rule.pack}"
+        for rule in asked
+        if rule.id not in in_force
+    }
+    findings = ruleset.scan(content, side).findings
+    only = {rule.id for rule in asked}
+    scanned = Scanned(content, side, findings, off)
+    near = [one for one in near_matches(asked, scanned) if one.rule in only]
+    if not near and len(asked) == 1 and (begun := near_shape(asked[0], scanned)):
+        return [begun]
+    return near
+
+
+def _as_table(near: "Near") -> dict[str, Any]:
+    return {
+        "rule": near.rule,
+        "start": near.start,
+        "end": near.end,
+        "matched": near.matched,
+        "failures": [{"condition": one.condition, "message": one.message} for one in near.failures],
+    }
+
+
+def _print_near(content: str, near: "Sequence[Near]", *, asked: str | None) -> None:
+    from .dlp_excerpts import Places
+
+    places = Places(content)
+    shown = [one for one in near if asked or len(one.failures) <= _FAILURES_MAX]
+    rows = [
+        [
+            one.rule,
+            places.of(one.start),
+            "yes" if one.matched else "no",
+            "; ".join(failure.message for failure in one.failures),
+        ]
+        for one in shown
+    ]
+    nothing = f"Nothing in the text looks like {asked}." if asked else "No rule matches the text, or nearly does."
+    print_table(["rule", "place", "matches", "why not"], rows, empty=nothing)
+    if others := len(near) - len(shown):
+        typer.echo(f"Where two things or more are lacking: {others}; name a rule, or take --json, to see them.")
+
+
+def _print_rule(rule: "Rule", *, json: bool) -> None:
+    from ..dlp.explain import trigger_in_words
+
+    masked = {**rule.to_table(), "hits": _masked(rule, rule.hits), "misses": _masked(rule, rule.misses)}
+    if json:
+        print_json({**masked, "triggers": trigger_in_words(rule)})
+        return
+    print_fields(_fields(rule))
+    for title, examples in (("finds", masked["hits"]), ("leaves alone", masked["misses"])):
+        typer.echo("")
+        rows = [[example["before"] + example["text"], example["why"]] for example in examples]
+        print_table([title, "why"], rows, empty="")
+
+
+def _fields(rule: "Rule") -> list[tuple[str, str]]:
+    from ..dlp.explain import guards_in_words, shapes_in_words, trigger_in_words, validator_in_words
+
+    check = rule.validator and f"{rule.validator}: {validator_in_words(rule.validator)}".removesuffix(": ")
+    return [
+        ("rule", rule.id),
+        ("pack", f"{rule.pack}, category {rule.category}"),
+        ("severity", rule.severity),
+        ("action", f"{rule.prompt} in prompts, {rule.answer} in answers"),
+        ("strength", f"{rule.strength}: {_STRENGTHS[rule.strength]}"),
+        ("reference", rule.reference),
+        ("shape", _listed(shapes_in_words(rule.core))),
+        ("shape, in context", _listed(shapes_in_words(rule.core_with_context))),
+        ("context, to the left", ", ".join(rule.context)),
+        ("between", rule.between and f"only {shapes_in_words([rule.between])[0]} between the word and the match"),
+        ("assigned", "it must be the value of an assignment to a name with such a word" if rule.assigned else ""),
+        ("apart", "no digit and separator may stand before it" if rule.apart else ""),
+        ("beside it", guards_in_words(rule)),
+        ("goes on over", f"[{rule.run}]" + (f", up to {rule.until}" if rule.until else "") if rule.run else ""),
+        ("check", check),
+        ("entropy", f"at least {rule.entropy:g} bits in each sign" if rule.entropy else ""),
+        ("allowed", _listed(rule.allow)),
+        ("stop words", ", ".join(rule.stop_words)),
+        ("looked for first", _listed(trigger_in_words(rule))),
+    ]
+
+
+def _listed(lines: Sequence[str]) -> str:
+    more = [f"and {len(lines) - _LINES_SHOWN} more"] if len(lines) > _LINES_SHOWN else []
+    return "\n".join((*lines[:_LINES_SHOWN], *more))
+
+
+def _masked(rule: "Rule", examples: Sequence[Any]) -> list[dict[str, str]]:
+    """The examples of secrets look like secrets; a screen is no place for them."""
+    secret = rule.category == "secrets"
+    return [
+        {
+            "before": example.before,
+            "text": example.text[:_SHOWN_CHARS] + MASK if secret else example.text,
+            "why": example.why,
+        }
+        for example in examples
+    ]

@@ -1,0 +1,98 @@
+"""`synapse dlp explain`: what a rule looks for, and what a text lacks; secrets are not shown."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from synapse.cli import main
+from synapse.dlp import load_default_rules
+
+Command = Callable[..., Result]
+
+CARD = "4111 1111 " + "1111 1111"
+BROKEN_CARD = "4111 1111 " + "1111 1112"
+
+
+@pytest.fixture
+def explain(clean_environment: None) -> Command:
+    def command(*arguments: str | Path, stdin: str = "") -> Result:
+        return CliRunner().invoke(main, ["dlp", "explain", *map(str, arguments)], input=stdin)
+
+    return command
+
+
+def test_a_rule_is_said_in_words(explain: Command) -> None:
+    said = explain("aws_access_key").stdout
+
+    for words in ("block in prompts, redact in answers", "16 digits or capital letters", "pack", "reference", "check"):
+        assert words in said
+
+
+def test_every_rule_can_be_explained(explain: Command) -> None:
+    for rule in load_default_rules():
+        assert explain(rule.id, "--json").exit_code == 0, rule.id
+
+
+def test_examples_of_secrets_are_masked(explain: Command) -> None:
+    (rule,) = [rule for rule in load_default_rules() if rule.id == "aws_access_key"]
+
+    for shown in (explain("aws_access_key"), explain("aws_access_key", "--json")):
+        assert shown.exit_code == 0
+        for example in (*rule.hits, *rule.misses):
+            assert example.text not in shown.output
+            assert example.why in shown.stdout
+
+
+def test_a_rule_that_is_not_there_is_said_with_what_is_alike(explain: Command) -> None:
+    result = explain("credit_cards")
+
+    assert result.exit_code == 2
+    assert "is it credit_card" in result.stderr
+
+
+def test_it_needs_a_rule_or_a_text(explain: Command) -> None:
+    assert explain().exit_code == 2
+
+
+def test_a_text_says_what_it_lacks_but_is_not_repeated(explain: Command) -> None:
+    result = explain("--text", f"\n card {BROKEN_CARD}")
+
+    assert result.exit_code == 0
+    assert "2:7" in result.stdout
+    assert "the check `credit_card` refuses it" in result.stdout
+    assert "1111" not in result.output
+
+
+def test_a_text_may_come_on_standard_input(explain: Command) -> None:
+    (near,) = json.loads(explain("credit_card", "--text", "-", "--json", stdin=CARD).stdout)
+
+    assert near == {"rule": "credit_card", "start": 0, "end": 19, "matched": True, "failures": []}
+
+
+def test_a_rule_of_a_pack_that_is_off_says_so(explain: Command) -> None:
+    (near,) = json.loads(explain("credit_card", "--text", CARD, "--packs", "secrets", "--json").stdout)
+
+    assert near["failures"] == [
+        {"condition": "off", "message": "--packs secrets does not have it; it is in the pack core"}
+    ]
+
+
+def test_what_begins_like_a_match_is_said(explain: Command) -> None:
+    assert "15 of at least 16 signs fit" in explain("credit_card", "--text", "4111 1111 1111 x").stdout
+
+
+def test_a_text_that_is_far_from_everything_is_said_to_be(explain: Command) -> None:
+    assert explain("--text", "hello").stdout == "No rule matches the text, or nearly does.\n"
+    assert explain("iban", "--text", "hello").stdout == "Nothing in the text looks like iban.\n"
+
+
+def test_a_text_that_is_too_long_is_refused(explain: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("synapse.dlp.explain.TEXT_CHARS_MAX", 10)
+
+    result = explain("--text", "x" * 11)
+
+    assert result.exit_code == 2
+    assert "longer than 10 characters" in result.stderr
