@@ -80,7 +80,7 @@ class Scanned:
 
 
 def near_matches(rules: Iterable[Rule], scanned: Scanned) -> list[Near]:
-    """Of each rule the places that have its shape, whatever stands beside them; those first that match or lack least."""
+    """Of each rule the places that have its shape, whatever stands beside them; first those that lack least."""
     shadow, offsets = fold(scanned.text)
     place = _Place(b"\n" + shadow, offsets, scanned)
     near = [one for rule in rules for one in _best(_candidates(rule, place))]
