@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from . import dlp_explain, dlp_scan
+from . import dlp_explain, dlp_rules, dlp_scan
 from .database import fail
 from .options import JsonOption
 from .output import print_json
@@ -14,6 +14,8 @@ from .output import print_json
 app = typer.Typer(help="Data-loss prevention: rules and policies.", no_args_is_help=True)
 app.command()(dlp_scan.scan)
 app.command()(dlp_explain.explain)
+app.command()(dlp_rules.rules)
+app.command()(dlp_rules.bench)
 
 
 @app.command()

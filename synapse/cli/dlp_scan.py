@@ -3,14 +3,13 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from .dlp_choice import PacksOption, PolicyOption, chosen_ruleset
+from .dlp_progress import bytes_bar
 from .dlp_texts import STDIN, Given, Unreadable, json_lines, size_bytes_of, whole_files
 from .options import JsonOption, SideChoice, SideOption
 
@@ -51,7 +50,9 @@ def scan(
     many = len(paths) > 1
     tally = _Tally()
     shown: Shown = _Json(listed=many and not jsonl) if json or jsonl else _Table(tally, many=many)
-    with _progress(paths, quiet=jsonl and sys.stdout.isatty()) as advance:
+    total_bytes = size_bytes_of(paths)
+    quiet = (jsonl and sys.stdout.isatty()) or (total_bytes is not None and total_bytes < PROGRESS_BYTES_MIN)
+    with bytes_bar("scanned", total_bytes=total_bytes, quiet=quiet) as advance:
         for given in json_lines(paths) if jsonl else whole_files(paths):
             if isinstance(given, Unreadable):
                 tally.problem(given.problem)
@@ -205,19 +206,3 @@ def _totals(tally: _Tally) -> str:
         return f"Nothing found in {texts}, {size}."
     counts = ", ".join(f"{tally.actions[action]} {action}" for action in ("block", "redact", "alert"))
     return f"{tally.actions.total()} found in {tally.with_findings} of {texts}, {size}: {counts}."
-
-
-@contextmanager
-def _progress(paths: Sequence[str], *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on the terminal, when there is one and the input is large or of unknown size."""
-    total = size_bytes_of(paths)
-    if quiet or not sys.stderr.isatty() or (total is not None and total < PROGRESS_BYTES_MIN):
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
-
-    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("scan", total=total)
-        yield lambda size_bytes: bar.advance(task, size_bytes)

@@ -1,0 +1,122 @@
+"""`synapse dlp rules` and `synapse dlp bench`: which rules there are, and what they cost."""
+
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .dlp_choice import EVERY_PACK, PacksOption, PolicyOption, chosen_rules, chosen_ruleset
+from .dlp_progress import steps_bar
+from .options import JsonOption
+from .output import print_json, print_table
+
+if TYPE_CHECKING:
+    from ..dlp import Rule
+    from .dlp_cost import Cost, RuleCost
+
+# What long texts cost tells whether the engine is linear.
+_SIZES_CHARS = {"1 KB": 1024, "10 KB": 10_240, "100 KB": 102_400}
+_COLUMNS = ("rule", "pack", "category", "severity", "strength", "prompt", "answer")
+
+
+def rules(
+    *,
+    policy: PolicyOption = None,
+    packs: Annotated[
+        str | None,
+        typer.Option("--packs", "--pack", metavar="NAME,…", help="Those of these packs.", show_default="all"),
+    ] = None,
+    cost: Annotated[bool, typer.Option("--cost", help="Measure each; takes a while.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """List the rules with their pack, strength and actions.
+
+    Example: synapse dlp rules --packs de,fr
+    """
+    # Without a choice it is the catalogue, and not what happens to be in force.
+    _, chosen = chosen_rules(policy, EVERY_PACK if policy is None and packs is None else packs)
+    costs = {one.rule.id: one.cost for one in _measured(chosen)} if cost else {}
+    if json:
+        print_json([_as_table(rule, costs.get(rule.id)) for rule in chosen])
+        return
+    columns = [*_COLUMNS, *(["µs/KB clean", "personal", "hostile"] if cost else [])]
+    rows = [[str(value) for value in (*_row(rule), *_figures(costs.get(rule.id)))] for rule in chosen]
+    print_table(columns, rows, empty="No rules: the policy has none.")
+    totals = Counter(rule.pack for rule in chosen)
+    typer.echo("\n" + ", ".join(f"{pack} {number}" for pack, number in sorted(totals.items())))
+    typer.echo(f"{len(chosen)} rules in {len(totals)} packs.")
+
+
+def bench(
+    *,
+    policy: PolicyOption = None,
+    packs: PacksOption = None,
+    top: Annotated[
+        int, typer.Option("--top", min=0, help="How many of the dearest rules to list; 0 measures none of them.")
+    ] = 20,
+    json: JsonOption = False,
+) -> None:
+    """Measure the rules on varied text: µs for each KB, in all and for each rule. Read the figures as ratios.
+
+    The texts are clean (prose in some languages, code, logs), personal (the same with three matches in each KB) and
+    hostile (nothing but what nearly matches).
+
+    Example: synapse dlp bench --packs all --top 10
+    """
+    from .dlp_cost import cost_of_all
+
+    ruleset = chosen_ruleset(policy, packs)
+    in_all = {name: cost_of_all(ruleset, text_chars=size_chars) for name, size_chars in _SIZES_CHARS.items()}
+    each = sorted(_measured(ruleset.rules), key=_dearest, reverse=True) if top else []
+    if json:
+        print_json(
+            {
+                "machine": _machine(),
+                "rules": len(ruleset.rules),
+                "us_per_kb": in_all,
+                "us_per_kb_of_rule": [{"rule": one.rule.id, "pack": one.rule.pack, **one.cost} for one in each],
+            }
+        )
+        return
+    typer.echo(f"{len(ruleset.rules)} rules of {ruleset.name}; {', '.join(_machine().values())}\n")
+    kinds = list(in_all["1 KB"])
+    print_table(["µs/KB of all rules", *kinds], [[name, *_figures(one)] for name, one in in_all.items()], empty="")
+    if each:
+        typer.echo("")
+        rows = [[one.rule.id, one.rule.pack, *_figures(one.cost)] for one in each[:top]]
+        print_table(["the dearest rules, each alone", "pack", *kinds], rows, empty="")
+
+
+def _measured(chosen: "Sequence[Rule]") -> "list[RuleCost]":
+    from .dlp_cost import cost_of_each
+
+    with steps_bar("rules", steps=len(chosen)) as after_each:
+        return cost_of_each(chosen, after_each=after_each)
+
+
+def _dearest(one: "RuleCost") -> tuple[float, float]:
+    return one.cost["clean"], one.cost["hostile"]
+
+
+def _row(rule: "Rule") -> tuple[str, ...]:
+    return rule.id, rule.pack, rule.category, rule.severity, rule.strength, rule.prompt, rule.answer
+
+
+def _figures(cost: "Cost | None") -> list[str]:
+    return [] if cost is None else [f"{us:.2f}" for us in cost.values()]
+
+
+def _as_table(rule: "Rule", cost: "Cost | None") -> dict[str, Any]:
+    known = dict(zip(_COLUMNS, _row(rule), strict=True))
+    return known if cost is None else {**known, "us_per_kb": cost}
+
+
+def _machine() -> dict[str, str]:
+    return {
+        "machine": platform.machine(),
+        "python": f"Python {platform.python_version()}",
+        "hyperscan": f"hyperscan {metadata.version('hyperscan')}",
+    }
