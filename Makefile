@@ -20,7 +20,7 @@ $(VENV)/.installed: requirements/dev.txt | $(BIN)/pip
 	$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
-$(VENV)/.built: $(VENV)/.installed pyproject.toml setup.py synapse/_dlp.pyx
+$(VENV)/.built: $(VENV)/.installed pyproject.toml setup.py synapse/_dlp.pyx $(wildcard synapse/dlp/compiled/*.pxi)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e . 2>.build.log || { cat .build.log; exit 1; }
 	@rm -f .build.log
 	@touch $@

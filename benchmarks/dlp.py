@@ -103,7 +103,9 @@ def main() -> None:
     print(f"compile {compiled - start:.2f} s, dump {len(dump) / 1e6:.1f} MB, load {load_ms:.0f} ms\n")
 
     secrets = [hit.text for rule in rules for hit in rule.hits if len(hit.text) < 120]
-    alternation = re.compile("|".join(f"(?:{core})" for rule in rules for core in rule.core))
+    alternation = re.compile(
+        "|".join(f"(?:{core})" for rule in rules for core in (*rule.core, *rule.core_with_context))
+    )
     texts = {
         "clean 1 KB": [prose(chance, 1024) for _ in range(400)],
         "clean 1 KB, not ASCII": [prose(chance, 1023).replace("e", "é", 40) + "—" for _ in range(400)],

@@ -1,14 +1,143 @@
-"""The compiled loops of the DLP engine. It knows buffers and offsets, not policy."""
+"""The compiled loops of the DLP engine. It knows buffers and offsets, not policy; its parts are in dlp/compiled/."""
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
 
 class Folding:
     def __init__(self, fold_page: Callable[[int], bytes]) -> None: ...
     def fold(self, text: str) -> tuple[bytes, array[int] | None]: ...
 
 def collect(pattern: int, start: int, end: int, flags: int, ends: dict[int, array[int]]) -> None: ...
-def farthest(pattern: int, start: int, end: int, flags: int, best: list[int]) -> None: ...
+
+EDGE: bytes
+RETRIES: int
+ALERT_BATCH: int
+
+class Scanner:
+    def __init__(
+        self,
+        databases: Iterable[Any],
+        *,
+        make_scratch: Callable[[Any], Any],
+        first_word: int,
+        of_words: Iterable[tuple[int, ...]],
+        reach: int,
+    ) -> None: ...
+    def __call__(self, window: bytes) -> dict[int, array[int]]: ...
+
+class Live:
+    def __init__(
+        self,
+        *,
+        sets: list[bytes],
+        labels: Sequence[int],
+        before: list[list[int]],
+        starts: Sequence[int],
+        reach: int,
+    ) -> None: ...
+    @property
+    def states(self) -> int: ...
+    def first(self, window: bytes, start: int) -> int: ...
+
+class Matcher:
+    index: int
+    narrowest: int
+    widest: int
+    strength: int
+    rule: str
+    category: str
+    action: str
+    placeholder: str
+    run: tuple[bytes, int] | None
+    guarded: bytes
+    looked_at: int
+    def __init__(
+        self,
+        index: int,
+        *,
+        guarded: bytes,
+        narrowest: int,
+        widest: int,
+        strength: int,
+        rule: str,
+        category: str,
+        action: str,
+        accept: Callable[[bytes], bool] | None = None,
+        condition: Callable[[bytes, int], bool] | None = None,
+        run: tuple[bytes, int] | None = None,
+    ) -> None: ...
+    @property
+    def conditional(self) -> bool: ...
+
+class Cut:
+    start: int
+    core_end: int
+    end: int
+    matcher: Matcher
+    open: bool
+
+class Detector:
+    matchers: dict[int, Matcher]
+    narrowest: int
+    widest: int
+    left_chars: int
+    def __init__(
+        self,
+        matchers: Iterable[Matcher],
+        *,
+        lives: Iterable[Live],
+        scan: Callable[[bytes], dict[int, array[int]]],
+        left_chars: int,
+    ) -> None: ...
+    def only(self, matchers: Iterable[Matcher]) -> Detector: ...
+    def own(self, ends: dict[int, array[int]]) -> dict[int, array[int]]: ...
+
+class Tracker:
+    decided: int
+    def __init__(self, detector: Detector, *, ends: dict[int, array[int]] | None = None) -> None: ...
+    def feed(self, shadow: bytes, final: bool = False) -> list[Cut]: ...
+
+class Finding:
+    rule: str
+    category: str
+    action: Literal["alert", "redact", "block"]
+    start: int
+    end: int
+    def __init__(
+        self, rule: str, category: str, action: Literal["alert", "redact", "block"], start: int, end: int
+    ) -> None: ...
+
+class Offsets:
+    shadow_length: int
+    text_length: int
+    def __init__(self) -> None: ...
+    def extend(self, length: int, shadow_length: int, offsets: array[int] | None) -> None: ...
+    def of(self, byte: int) -> int: ...
+    def forget(self, byte: int) -> None: ...
+
+class Redactor:
+    findings: list[Finding]
+    blocked: bool
+    def __init__(
+        self,
+        folding: Folding,
+        acting: Detector,
+        alerts: Detector,
+        *,
+        ends: dict[int, array[int]] | None = None,
+        goes_on: bool = False,
+    ) -> None: ...
+    @property
+    def held(self) -> int: ...
+    def feed(self, delta: str) -> str: ...
+    def finish(self) -> str: ...
+    def whole(self, text: str) -> str: ...
+
+def judge(
+    window: bytes, offsets: array[int] | None, ends: dict[int, array[int]], acting: Detector, alerts: Detector
+) -> list[Finding]: ...
+def redacted(text: str, findings: Iterable[Finding]) -> str: ...
 
 class StringWalk:
     def __init__(

@@ -1,9 +1,9 @@
 """Data-loss prevention: rules compiled to Hyperscan, exact spans, validators, streaming redaction. No I/O."""
 
+from .._dlp import Redactor
 from .check import Problem, check_rules
 from .findings import Finding, Scan, Side
 from .options import PolicyOptions
-from .redact import Redactor
 from .rules import Rule, RuleError, load_all_rules, load_default_rules, load_rules
 from .ruleset import Ruleset, RulesetError, default_ruleset
 

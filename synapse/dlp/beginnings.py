@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .prefixes import Alt, Char, Node, Rep, Seq, width
+from .language import Alt, Char, Node, Rep, Seq, width
 from .wording import members
 
 # A try at every place costs its length; more text than this is not what somebody explains a rule with.

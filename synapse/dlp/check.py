@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from .findings import Side
-from .patterns import compile_patterns
+from .patterns import compile_cores
 from .rules import Rule, RuleError
 from .ruleset import Ruleset
 
@@ -24,7 +24,7 @@ def check_rules(rules: Iterable[Rule]) -> list[Problem]:
     problems = [Problem(name, "two rules have this id") for name, n in Counter(r.id for r in rules).items() if n > 1]
     for rule in rules:
         try:
-            compile_patterns([rule])
+            compile_cores([rule])
         except RuleError as error:
             problems.append(Problem(rule.id, error.reason))
         else:

@@ -7,15 +7,13 @@ stream has to decide.
 import re
 from collections.abc import Iterable
 
-from .prefixes import Node, PatternError, forward, parse_part, width
+from .language import Node, PatternError, forward, parse_part, width
 from .shadow import fold
 
 # How far to the left of a match a word may begin. Compounds are long: "Steueridentifikationsnummer" has 27 letters.
 CONTEXT_CHARS = 64
 # The longest word of a context, with the separators that may stand in it.
 WORD_CHARS_MAX = 48
-# How far to the left of a match anything can matter: the letter before a word is a part of another word.
-LEFT_CHARS = CONTEXT_CHARS + 1
 
 # Between the parts of a word: "account number", "account_number", "accountNumber", "account-no".
 _GAP = r"[ _./:#'-]{0,2}"
@@ -36,9 +34,6 @@ _UNSPACED = (
     (0xAC00, 0xD7A3),  # Hangul
 )
 
-# A digit and one separator: what stands behind them is the rest of a longer number in groups.
-GROUPED = re.compile(rb"[0-9][ ./-]\Z")
-
 
 def word_expression(word: str) -> str:
     """One word as an expression of shadow bytes, without its edges. Raises PatternError."""
@@ -51,6 +46,13 @@ def word_expression(word: str) -> str:
             f"the context word {word!r} cannot be used; write 1 to {WORD_CHARS_MAX} letters, with `*` only at its end"
         )
     return _GAP.join("".join(map(_either_case, part)) for part in parts) + _REST * starred
+
+
+def word_trigger(word: str, *, assigned: bool) -> str:
+    """What to look for in a text to see whether the word may stand there; there are no look-arounds for it."""
+    expression = word_expression(word.removesuffix("*"))
+    # A hump of camelCase may be where a name begins.
+    return expression if assigned or _unspaced(word[:1]) else f"[^{LETTERS}]{expression}"
 
 
 def compile_context(words: Iterable[str], between: str = "") -> re.Pattern[bytes]:

@@ -13,11 +13,12 @@ from typing import Literal
 from .acceptance import entropy
 from .assignment import compile_assignment
 from .beginnings import longest_beginning
-from .context import CONTEXT_CHARS, GROUPED, compile_context
+from .context import CONTEXT_CHARS, compile_context
 from .findings import Finding, Side
-from .prefixes import Node, char_class, forward, parse, parse_part, render, width
+from .language import Node, char_class, forward, parse, parse_part, render, width
 from .rules import Rule
 from .shadow import fold
+from .surroundings import stands_apart
 from .triggers import trigger
 from .validators import VALIDATORS
 from .wording import members, shape
@@ -151,7 +152,7 @@ def _failures(rule: Rule, window: bytes, start: int, end: int, *, in_context: bo
     yield from beside
     if in_context:
         yield from _context(rule, window, start)
-    elif rule.apart and GROUPED.search(window, max(0, start - 2), start):
+    elif rule.apart and not stands_apart(window, start):
         yield Failure("apart", "a digit and a separator stand before it: it is the rest of a longer number in groups")
     # Between other guards a match would have been another text, so that its checks say nothing about this one.
     if not beside:

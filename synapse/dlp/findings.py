@@ -4,6 +4,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
+from .._dlp import Finding
+
+__all__ = ["STRENGTH", "Action", "Finding", "Scan", "Side"]
+
 Action = Literal["alert", "redact", "block"]
 
 STRENGTH = {"none": 0, "off": 0, "alert": 1, "redact": 2, "block": 3}
@@ -14,17 +18,6 @@ class Side(StrEnum):
 
     PROMPT = "prompt"
     ANSWER = "answer"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One match; offsets are code points of the text as it came."""
-
-    rule: str
-    category: str
-    action: Action
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)

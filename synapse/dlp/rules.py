@@ -1,5 +1,6 @@
 """A rule is data. One file for each family under `rules/`; a rule without both hits and misses is refused."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -22,6 +23,10 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "validator": ("", *VALIDATORS),
 }
 
+
+# The longest name of a rule; placeholders have it in them, and streams keep that much of what has left.
+RULE_ID_CHARS_MAX = 48
+_ID = re.compile(rf"[a-z][a-z0-9_]{{0,{RULE_ID_CHARS_MAX - 1}}}")
 
 DEFAULT_PACKS = frozenset(("core", "secrets"))
 DEFAULT_RULES = frozenset(("us_ssn", "uk_nino"))
@@ -124,6 +129,8 @@ def rule_from_table(table: Mapping[str, Any]) -> Rule:
     for key, choices in _CHOICES.items():
         if table.get(key, "") not in choices and key in table:
             raise RuleError(name, f"{key} is {table[key]!r}; it must be one of: {', '.join(filter(None, choices))}")
+    if not _ID.fullmatch(name):
+        raise RuleError(name, f"its id must be 1 to {RULE_ID_CHARS_MAX} small letters, figures and underscores")
     if not table.get("core") and not table.get("core_with_context"):
         raise RuleError(name, "it has neither a `core` nor a `core_with_context`; say what it looks like")
     if bool(table.get("core_with_context")) != bool(table.get("context")):

@@ -3,39 +3,34 @@
 import hashlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from importlib import metadata
 from itertools import accumulate
 from typing import Self
 
 import orjson
 
-from .._dlp import collect
-from .findings import STRENGTH, Finding, Scan, Side
+from .._dlp import EDGE, Detector, Redactor, judge, redacted
+from .compilation import Compiled, acts, compile_rules
+from .findings import STRENGTH, Action, Finding, Scan, Side
 from .options import DEFAULT_OPTIONS, PolicyOptions
-from .patterns import (
-    EDGE,
-    Database,
-    Detector,
-    Ends,
-    Pattern,
-    compile_patterns,
-    live_expressions,
-    live_groups,
-    scan_expressions,
-)
-from .redact import Redactor, finding, settled
 from .rules import Rule, load_default_rules, rule_from_table
-from .shadow import fold
-from .tracking import Tracker
+from .shadow import FOLDING, fold
+from .surroundings import LEFT_CHARS
 
 # Raise it with every change that makes the same rules find something else: compiled databases are shared by version.
-ENGINE = 5
+ENGINE = 6
 
 # Joins the texts of one request for one scan; it is itself in a shadow, and in hardly any rule. A trigger that reaches
 # across it costs one look and finds nothing.
 _SEPARATOR = "|"
+
+# What a scan in slices looks at without a pause: at worst a few milliseconds, when the text is full of matches.
+SLICE_CHARS = 16 * 1024
+
+Ends = dict[int, "array[int]"]
 
 
 class RulesetError(ValueError):
@@ -43,25 +38,24 @@ class RulesetError(ValueError):
 
 
 class Ruleset:
-    """Immutable. Texts are scanned whole, or streams through `redactor`; both give the same."""
+    """Immutable. Texts are scanned whole, in slices, or as streams through `redactor`; all give the same."""
 
     def __init__(
-        self, name: str, rules: Sequence[Rule], databases: "_Databases", *, options: PolicyOptions = DEFAULT_OPTIONS
+        self, name: str, compiled: Compiled, *, options: PolicyOptions = DEFAULT_OPTIONS, version: str | None = None
     ) -> None:
         self.name = name
-        self.rules = tuple(rules)
+        self.rules = compiled.rules
         self.options = options
-        self.version = version_of(self.rules, options)
-        self._databases = databases
-        patterns = compile_patterns(self.rules)
-        self._scan = databases.get("scan", patterns, scan_expressions) if patterns else None
-        self._acting = {side: self._detector(_of(patterns, side, alert=False)) for side in Side}
-        self._alerts = {side: self._detector(_of(patterns, side, alert=True)) for side in Side}
+        self.version = version_of(self.rules, options) if version is None else version
+        self._compiled = compiled
+        self._scanner = compiled.scanner()
+        self._acting = {side: self._detector(side, alert=False) for side in Side}
+        self._alerts = {side: self._detector(side, alert=True) for side in Side}
 
     @classmethod
     def compile(cls, rules: Iterable[Rule], *, name: str, options: PolicyOptions = DEFAULT_OPTIONS) -> Self:
         """Raises RuleError for a rule that cannot be compiled."""
-        return cls(name, tuple(rules), _Databases({}), options=options)
+        return cls(name, compile_rules(tuple(rules)), options=options)
 
     def dumps(self) -> bytes:
         """Rules and compiled databases, for other processes on the same machine."""
@@ -69,52 +63,84 @@ class Ruleset:
             {
                 "name": self.name,
                 "version": self.version,
-                "rules": [rule.to_table() for rule in self.rules],
                 "options": asdict(self.options),
-                "databases": {key: len(blob) for key, blob in self._databases.blobs().items()},
+                "compiled": self._compiled.to_table(),
             }
         )
-        return b"".join((len(header).to_bytes(8, "big"), header, *self._databases.blobs().values()))
+        return b"".join((len(header).to_bytes(8, "big"), header, self._compiled.database))
 
     @classmethod
     def loads(cls, dump: bytes) -> Self:
         """Raises RulesetError when the dump is of another engine, or of other rules than it says."""
         size = int.from_bytes(dump[:8], "big")
         header = orjson.loads(dump[8 : 8 + size])
-        rules = [rule_from_table(table) for table in header["rules"]]
-        options = PolicyOptions(**header.get("options", {}))
+        rules = tuple(rule_from_table(table) for table in header["compiled"]["rules"])
+        options = PolicyOptions(**header["options"])
         if header["version"] != version_of(rules, options):
             raise RulesetError("compiled by another version of the engine; compile it again")
-        blobs, at = {}, 8 + size
-        for key, length in header["databases"].items():
-            blobs[key] = dump[at : at + length]
-            at += length
-        return cls(header["name"], rules, _Databases(blobs), options=options)
+        compiled = Compiled.from_table(header["compiled"], rules, database=dump[8 + size :])
+        return cls(header["name"], compiled, options=options, version=header["version"])
+
+    def only(self, wanted: Callable[[Rule], bool]) -> Self:
+        """The same with only some of its rules; it shares what was compiled, and costs next to nothing to make.
+
+        Its version stays the whole one's: it is another view of the same policy.
+        """
+        part = object.__new__(type(self))
+        part.name, part.version, part.options = self.name, self.version, self.options
+        part.rules = tuple(rule for rule in self.rules if wanted(rule))
+        part._compiled, part._scanner = self._compiled, self._scanner
+        kept = {rule.id for rule in part.rules}
+        part._acting = {side: _only(detector, kept) for side, detector in self._acting.items()}
+        part._alerts = {side: _only(detector, kept) for side, detector in self._alerts.items()}
+        return part
+
+    def without(self, rule_ids: frozenset[str]) -> Self:
+        """The same with some rules off."""
+        return self.only(lambda rule: rule.id not in rule_ids)
+
+    @cached_property
+    def strong(self) -> Self:
+        """Only the rules that may act without any context: shape or checksum is proof enough."""
+        return self.only(lambda rule: rule.strength == "S")
 
     def redactor(self, side: Side = Side.ANSWER) -> Redactor:
-        return self._redactor(side, None)
+        return Redactor(FOLDING, self._acting[side], self._alerts[side])
 
     def redact_answer(self, text: str) -> tuple[str, tuple[Finding, ...], bool]:
         """What a stream of this text would have delivered, its findings, and whether it was blocked."""
-        shadow, _ = fold(text)
-        ends = self._ends(EDGE + shadow)
+        ends = self._scanner(EDGE + fold(text)[0])
         if not ends:
             return text, (), False
-        redactor = self._redactor(Side.ANSWER, ends)
+        redactor = Redactor(FOLDING, self._acting[Side.ANSWER], self._alerts[Side.ANSWER], ends=ends)
         delivered = redactor.whole(text)
         return delivered, tuple(redactor.findings), redactor.blocked
 
     def scan(self, text: str, side: Side) -> Scan:
         shadow, offsets = fold(text)
         window = EDGE + shadow
-        ends = self._ends(window)
+        ends = self._scanner(window)
         return self._judge(text, window, offsets, ends, side) if ends else Scan((), "none", text)
+
+    def scan_slices(self, text: str, side: Side) -> Generator[None, None, Scan]:
+        """The same for a long text; it yields after each slice, so that others get their turn."""
+        redactor = Redactor(FOLDING, self._acting[side], self._alerts[side], goes_on=True)
+        pieces = []
+        for at in range(0, len(text), SLICE_CHARS):
+            pieces.append(redactor.feed(text[at : at + SLICE_CHARS]))
+            yield
+        pieces.append(redactor.finish())
+        findings = tuple(redactor.findings)
+        if not findings:
+            return Scan((), "none", text)
+        action = _strongest(findings)
+        return Scan(findings, action, text if action == "alert" else "".join(pieces))
 
     def scan_many(self, texts: Sequence[str], side: Side) -> list[Scan]:
         """The verdicts on the strings of one request, for the price of one scan when they are clean."""
         scans = [Scan((), "none", text) for text in texts]
         joined, offsets = fold(_SEPARATOR.join(texts))
-        if ends := self._ends(EDGE + joined):
+        if ends := self._scanner(EDGE + joined):
             for number, scan in self._judge_each(texts, ends, side, dropped=offsets is not None):
                 scans[number] = scan
         return scans
@@ -122,7 +148,7 @@ class Ruleset:
     def clean(self, texts: Sequence[str], side: Side) -> bool:
         """Whether nothing is found in any of these: `scan_many` without its verdicts."""
         joined, offsets = fold(_SEPARATOR.join(texts))
-        ends = self._ends(EDGE + joined)
+        ends = self._scanner(EDGE + joined)
         if not ends:
             return True
         scans = self._judge_each(texts, ends, side, dropped=offsets is not None)
@@ -137,53 +163,21 @@ class Ruleset:
             shadow, offsets = fold(texts[number])
             yield number, self._judge(texts[number], EDGE + shadow, offsets, own, side)
 
-    def _ends(self, window: bytes) -> Ends:
-        ends: Ends = {}
-        if self._scan is not None:
-            self._scan.scan(window, collect, ends)
-        return ends
-
-    def _redactor(self, side: Side, ends: Ends | None) -> Redactor:
-        acting = Tracker(self._acting[side], side, ends=ends)
-        return Redactor(acting, Tracker(self._alerts[side], side, ends=ends), side)
-
-    def _detector(self, patterns: Sequence[Pattern]) -> Detector:
-        # One scan database serves all: what rules of another kind add to a scan is less than a second database costs.
-        live = [self._databases.get("live", group, live_expressions) for group in live_groups(patterns)]
-        return Detector(patterns, scan=self._scan, live=live)
-
     def _judge(self, text: str, window: bytes, offsets: "array[int] | None", ends: Ends, side: Side) -> Scan:
-        found = [
-            finding(cut, side, *_span(cut.start, cut.end, offsets))
-            for detector in (self._acting[side], self._alerts[side])
-            if (own := detector.own(ends))
-            for cut in Tracker(detector, side).whole(window, own)
-        ]
+        found = judge(window, offsets, ends, self._acting[side], self._alerts[side])
         if not found:
             return Scan((), "none", text)
-        findings = tuple(settled(found))
-        action = max((f.action for f in findings), key=STRENGTH.__getitem__)
-        return Scan(findings, action, _redacted(text, findings))
+        return Scan(tuple(found), _strongest(found), redacted(text, found))
 
-
-class _Databases:
-    """The compiled databases of one ruleset, each made once or loaded; the same patterns share one."""
-
-    def __init__(self, blobs: dict[str, bytes]) -> None:
-        self._blobs = blobs
-        self._loaded: dict[str, Database] = {}
-
-    def blobs(self) -> dict[str, bytes]:
-        return {key: database.dumps() for key, database in self._loaded.items()}
-
-    def get(
-        self, kind: str, patterns: Sequence[Pattern], expressions: Callable[[Iterable[Pattern]], dict[int, str]]
-    ) -> Database:
-        key = f"{kind}:{','.join(str(pattern.index) for pattern in patterns)}"
-        if key not in self._loaded:
-            blob = self._blobs.get(key)
-            self._loaded[key] = Database.compile(expressions(patterns)) if blob is None else Database.loads(blob)
-        return self._loaded[key]
+    def _detector(self, side: Side, *, alert: bool) -> Detector:
+        patterns = [pattern for pattern in self._compiled.patterns if acts(pattern, side, alert=alert)]
+        matchers = [pattern.matcher(side) for pattern in patterns]
+        return Detector(
+            matchers,
+            lives=self._compiled.automata(side, alert=alert),
+            scan=self._scanner,
+            left_chars=LEFT_CHARS if any(matcher.conditional for matcher in matchers) else 1,
+        )
 
 
 def version_of(rules: Iterable[Rule], options: PolicyOptions = DEFAULT_OPTIONS) -> str:
@@ -194,13 +188,16 @@ def version_of(rules: Iterable[Rule], options: PolicyOptions = DEFAULT_OPTIONS) 
 
 
 def default_ruleset() -> Ruleset:
-    """The rules that come with Synapse, compiled."""
+    """The rules of the default policy, compiled."""
     return Ruleset.compile(load_default_rules(), name="default")
 
 
-def _of(patterns: Iterable[Pattern], side: Side, *, alert: bool) -> list[Pattern]:
-    actions = {"alert"} if alert else {"redact", "block"}
-    return [pattern for pattern in patterns if pattern.rule.action(side) in actions]
+def _only(detector: Detector, rules: set[str]) -> Detector:
+    return detector.only([matcher for matcher in detector.matchers.values() if matcher.rule in rules])
+
+
+def _strongest(findings: Iterable[Finding]) -> Action:
+    return max((found.action for found in findings), key=STRENGTH.__getitem__)
 
 
 def _by_text(ends: Ends, starts: Sequence[int]) -> dict[int, Ends]:
@@ -215,17 +212,3 @@ def _by_text(ends: Ends, starts: Sequence[int]) -> dict[int, Ends]:
                     texts.setdefault(number, {}).setdefault(index, array("I")).extend(own)
                 number += 1
     return texts
-
-
-def _span(start: int, end: int, offsets: "array[int] | None") -> tuple[int, int]:
-    return (start, end) if offsets is None else (offsets[start], offsets[end - 1] + 1)
-
-
-def _redacted(text: str, findings: Iterable[Finding]) -> str:
-    pieces: list[str] = []
-    at = 0
-    for found in findings:
-        if found.action != "alert":
-            pieces += text[at : found.start], f"[REDACTED:{found.rule}]"
-            at = found.end
-    return "".join((*pieces, text[at:])) if pieces else text

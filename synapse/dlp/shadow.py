@@ -6,8 +6,6 @@ characters only the line feed is in a shadow: tabs and carriage returns are spac
 """
 
 import unicodedata
-from array import array
-from bisect import bisect_right
 
 from .._dlp import Folding
 
@@ -92,42 +90,5 @@ def fold_page(page: int) -> bytes:
 
 
 # A table of pure values, filled on demand; it belongs to no request and no ruleset.
-fold = Folding(fold_page).fold
-
-
-class Offsets:
-    """Where the bytes of a growing shadow stand in their text.
-
-    One piece for each stretch that was folded; plain text, where nothing is dropped, stays one piece however long.
-    """
-
-    __slots__ = ("_pieces", "shadow_length", "text_length")
-
-    def __init__(self) -> None:
-        self.shadow_length = 0
-        self.text_length = 0
-        # (first byte, its code point, offsets from that code point or None for one by one)
-        self._pieces: list[tuple[int, int, array[int] | None]] = [(0, 0, None)]
-
-    def extend(self, length: int, shadow_length: int, offsets: "array[int] | None") -> None:
-        last_byte, last_code_point, last_offsets = self._pieces[-1]
-        shift = self.text_length - self.shadow_length
-        if offsets is not None or last_offsets is not None or shift != last_code_point - last_byte:
-            self._pieces.append((self.shadow_length, self.text_length, offsets))
-        self.shadow_length += shadow_length
-        self.text_length += length
-
-    def of(self, byte: int) -> int:
-        """The offset of a byte's code point."""
-        piece = bisect_right(self._pieces, byte, key=_first_byte) - 1
-        first_byte, code_point, offsets = self._pieces[piece]
-        return code_point + (byte - first_byte if offsets is None else offsets[byte - first_byte])
-
-    def forget(self, byte: int) -> None:
-        """What stands before `byte` will not be asked for again."""
-        if len(self._pieces) > 1:
-            del self._pieces[: bisect_right(self._pieces, byte, key=_first_byte) - 1]
-
-
-def _first_byte(piece: tuple[int, int, "array[int] | None"]) -> int:
-    return piece[0]
+FOLDING = Folding(fold_page)
+fold = FOLDING.fold

@@ -7,7 +7,7 @@ A trigger is a slice of the core's obligatory parts, so it can be wrong in one d
 import math
 from collections.abc import Iterator
 
-from .prefixes import Alt, Char, Node, Rep, Seq, width
+from .language import Alt, Char, Node, Rep, Seq, width
 
 # A part this narrow may stand in a trigger although it is optional or has alternatives.
 _NARROW = 6

@@ -4,7 +4,7 @@ import string
 from collections.abc import Iterator
 from itertools import groupby
 
-from .prefixes import Alt, Char, Node, Rep, Seq
+from .language import Alt, Char, Node, Rep, Seq
 
 # Beyond this many alternatives a sentence helps nobody; the rule's file has all of them.
 _ALTERNATIVES_MAX = 8

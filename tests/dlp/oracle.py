@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from synapse._dlp import RETRIES
 from synapse.dlp import Finding, Rule, Side
 from synapse.dlp.acceptance import acceptance
-from synapse.dlp.matching import RETRIES
 from synapse.dlp.shadow import fold_code_point
 
 STRENGTH = {"alert": 1, "redact": 2, "block": 3}
@@ -69,16 +69,18 @@ def _every(words: Sequence[str]) -> str:
 
 
 def in_context(expression: Expression, shadow: bytes, start: int) -> bool:
-    if expression.apart and re.search(rb"[0-9][ ./-]\Z", shadow[max(0, start - 2) : start]):
+    if expression.apart and re.search(rb"(?:[0-9]|\[REDACTED:[a-z0-9_]+\])[ ./-]\Z", shadow[:start]):
         return False
     if expression.context is None:
         return True
+    # Behind the last placeholder: the names of rules are words too.
+    first = max([start - 64, 0, *(match.end() for match in re.finditer(rb"\[REDACTED:[^\]]*\]?", shadow[:start]))])
     if expression.rule.assigned:
-        return is_assigned(expression.rule.context, shadow, start)
-    return any(expression.context.match(shadow, at, start) for at in range(max(0, start - 64), start))
+        return is_assigned(expression.rule.context, shadow, first, start)
+    return any(expression.context.match(shadow, at, start) for at in range(first, start))
 
 
-def is_assigned(words: Sequence[str], shadow: bytes, start: int) -> bool:
+def is_assigned(words: Sequence[str], shadow: bytes, first: int, start: int) -> bool:
     """Every stretch before the value is tried as the word, and what is between as the rest of the name and its sign."""
     word = re.compile(f"(?i:(?:{_every(words)})s?)".encode())
     return any(
@@ -86,7 +88,7 @@ def is_assigned(words: Sequence[str], shadow: bytes, start: int) -> bool:
         and _is_edge(shadow, at)
         and _is_edge(shadow, end)
         and _leads(shadow, end, start)
-        for at in range(max(0, start - 64), start)
+        for at in range(first, start)
         for end in range(at + 1, start + 1)
     )
 

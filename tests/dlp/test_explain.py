@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from synapse.dlp import Rule, Ruleset, Side, load_default_rules
+from synapse.dlp import Finding, Rule, Ruleset, Side, load_default_rules
 from synapse.dlp.explain import CANDIDATES_MAX, Near, Scanned, near_matches, near_shape
 from synapse.dlp.rules import Example
 
@@ -149,7 +149,7 @@ def test_matches_come_first() -> None:
 def test_what_was_found_elsewhere_than_in_the_text_as_it_stands_is_told() -> None:
     """A decoded view has findings where the text has no such shape."""
     (finding,) = Ruleset.compile([rule()], name="toy").scan("C-123456", Side.PROMPT).findings
-    scanned = Scanned("QzEyMzQ1Ng==", Side.PROMPT, [replace(finding, start=0, end=12)], {})
+    scanned = Scanned("QzEyMzQ1Ng==", Side.PROMPT, [Finding(finding.rule, finding.category, finding.action, 0, 12)], {})
 
     assert near_matches([rule()], scanned) == [Near("toy", 0, 12)]
 

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from texts import toy
 
-from synapse._dlp import collect
+from synapse._dlp import Detector, collect
 from synapse.dlp import Ruleset, Side
-from synapse.dlp.patterns import Database
 
 CARD = "4111 1111" + " 1111 1111"
 SIZE = 60_000
@@ -94,14 +93,20 @@ def test_a_whole_answer_full_of_matches_costs_little_more_than_its_scan(ruleset:
 
 def test_a_whole_answer_is_scanned_once(ruleset: Ruleset, monkeypatch: pytest.MonkeyPatch) -> None:
     scanned = []
-    scan = Database.scan
 
-    def counted(database: Database, text: bytes, *rest: Any) -> None:
-        scanned.append(text)
-        scan(database, text, *rest)
+    def counted(window: bytes) -> Any:
+        scanned.append(window)
+        return ruleset._scanner(window)
 
-    monkeypatch.setattr(Database, "scan", counted)
-    delivered, findings, _ = ruleset.redact_answer(f"10.0.0.1 {CARD} 10.0.0.2")
+    def never(window: bytes) -> Any:
+        raise AssertionError("it was scanned already")
+
+    view = ruleset.only(lambda _: True)
+    monkeypatch.setattr(view, "_scanner", counted)
+    for detectors in (view._acting, view._alerts):
+        own = detectors[Side.ANSWER]
+        detectors[Side.ANSWER] = Detector(own.matchers.values(), lives=[], scan=never, left_chars=own.left_chars)
+    delivered, findings, _ = view.redact_answer(f"10.0.0.1 {CARD} 10.0.0.2")
     assert delivered == "10.0.0.1 [REDACTED:credit_card] 10.0.0.2"
     assert [f.rule for f in findings] == ["ipv4", "credit_card", "ipv4"]
     assert len(scanned) == 1
@@ -111,7 +116,10 @@ def test_many_alerts_beside_many_redactions_cost_time_in_proportion(ruleset: Rul
     """Each alert looks for what overlaps it among its neighbours, not among all: four times as many, not sixteen."""
     times = []
     for number in (2_000, 8_000):
-        before = time.process_time()
-        assert len(ruleset.scan("a@b.co 1.1.1.1 " * number, Side.PROMPT).findings) == 2 * number
-        times.append(time.process_time() - before)
+        rounds = []
+        for _ in range(3):
+            before = time.process_time()
+            assert len(ruleset.scan("a@b.co 1.1.1.1 " * number, Side.PROMPT).findings) == 2 * number
+            rounds.append(time.process_time() - before)
+        times.append(min(rounds))
     assert times[1] < 9 * times[0]

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from texts import cuts, subject, toy
 
+from synapse._dlp import ALERT_BATCH
 from synapse.dlp import PolicyOptions, Rule, Ruleset, RulesetError, Scan, Side
-from synapse.dlp.redact import ALERT_BATCH
 
 CARD = "4111 1111" + " 1111 1111"
 KEY = "AKIA" + "IOSFODNN7EXAMPLE"

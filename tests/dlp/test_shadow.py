@@ -6,8 +6,9 @@ import sys
 import pytest
 
 from synapse import _dlp
+from synapse._dlp import Offsets
 from synapse.dlp import Ruleset, Side
-from synapse.dlp.shadow import DROPPED, LETTERS, Offsets, fold, fold_code_point, fold_page
+from synapse.dlp.shadow import DROPPED, LETTERS, fold, fold_code_point, fold_page
 
 CARD = "4111 1111" + " 1111 1111"
 

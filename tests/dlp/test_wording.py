@@ -3,7 +3,7 @@
 import pytest
 
 from synapse.dlp import load_all_rules
-from synapse.dlp.prefixes import char_class, parse
+from synapse.dlp.language import char_class, parse
 from synapse.dlp.wording import members, shape
 
 

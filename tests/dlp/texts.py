@@ -29,8 +29,9 @@ def toy(name: str, core: str | tuple[str, ...], **fields: Any) -> Rule:
     example = (Example("-", "a toy"),)
     toys: dict[str, Any] = {"prompt": "redact", "answer": "redact", **fields}
     cores = (core,) if isinstance(core, str) else core
+    toys.setdefault("core", cores)
     return Rule(
-        id=name, category="toy", pack="toy", severity="low", core=cores, strength="S", reference="-",
+        id=name, category="toy", pack="toy", severity="low", strength="S", reference="-",
         hits=example, misses=example, **toys,
     )  # fmt: skip
 
@@ -61,6 +62,12 @@ TOYS: Sequence[Sequence[Rule]] = (
     (
         toy("w", "[abc]{6}", validator="sum_is_rare"),
         toy("x", "(?:[ab]-?){4}", right="c", validator="sum_is_rare"),
+    ),
+    (
+        toy("w", (), core_with_context=("[ab]{2,4}",), context=("cc",), left="ab", validator="sum_is_even"),
+        toy("x", "a-a", core_with_context=("b ?[bc]",), context=("ab c", "ca*"), left="bc"),
+        toy("y", (), core_with_context=("c[abc]{1,3}",), context=("b",), assigned=True, right="a"),
+        toy("z", "b  b", run="a", answer="alert"),
     ),
 )
 
@@ -95,7 +102,7 @@ class Subject:
 
 def toy_subjects() -> list[Subject]:
     VALIDATORS.update(sum_is_even=sum_is_even, sum_is_rare=sum_is_rare)  # type: ignore[attr-defined]  # a dict, for us
-    glue = ("", "", "", "-", " ", "\t", "\0", "\u200b", "é")
+    glue = ("", "", "", "-", " ", "\t", "\0", "\u200b", "é", "=", " " * 29)
     return [Subject(Ruleset.compile(rules, name="toy"), ("a", "b", "c", "ab", "ca", "bb"), glue, 24) for rules in TOYS]
 
 
@@ -113,7 +120,7 @@ def _action(random: random.Random, rule: Rule) -> Any:
 
 
 def subject(rules: Sequence[Rule]) -> Subject:
-    examples = [example.text for rule in rules for example in (*rule.hits, *rule.misses)]
+    examples = [example.before + example.text for rule in rules for example in (*rule.hits, *rule.misses)]
     digits = ("4 1 4 4 5 4 1 4 4 5 4 4 4 4 2 4 4 5 4", "5555 4444 ", "12", "x")
     return Subject(Ruleset.compile(rules, name="subset"), (*examples, *WORDS, *digits), GLUE, 5)
 

@@ -36,6 +36,6 @@ def test_a_wheel_built_from_the_source_package_is_whole(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert names >= NEEDED
     assert any(name.startswith("synapse/_dlp.") and name.endswith(".so") for name in names)
-    assert not [name for name in names if name.endswith((".c", ".pyx"))]
+    assert not [name for name in names if name.endswith((".c", ".pyx", ".pxi"))]
     assert not [name for name in names if name.startswith(("tests/", "benchmarks/", "loadtests/"))]
     assert any(name.endswith("licenses/NOTICE") for name in names)

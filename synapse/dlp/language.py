@@ -1,8 +1,6 @@
-"""The language of a rule's core: what it may contain, and the reversed languages that streaming needs.
+"""The language of a rule's core: what it may contain.
 
-A core is read with CPython's own parser, so that what Hyperscan finds is what `re` confirms. From the same tree come
-`forward` (the core), `backward` (its reversed words) and `prefixes` (the reversed non-empty beginnings of its words):
-run over the reversed end of a text, the last one tells whether a match may still be completed there.
+A core is read with CPython's own parser, so that what Hyperscan finds is what `re` confirms and what streams hold back.
 """
 
 import re
@@ -136,35 +134,6 @@ def forward(node: Node) -> str:
             return "".join(map(forward, items))
         case Alt(items):
             return _either(map(forward, items))
-
-
-def backward(node: Node) -> str:
-    match node:
-        case Char(allowed):
-            return render(allowed)
-        case Rep(low, high, item):
-            return f"(?:{backward(item)}){{{low},{high}}}"
-        case Seq(items):
-            return "".join(map(backward, reversed(items)))
-        case Alt(items):
-            return _either(map(backward, items))
-
-
-def prefixes(node: Node) -> str:
-    """RP(c) = c; RP(a|b) = RP(a)|RP(b); RP(ab…) = RP(a)|RP(b…)R(a); RP(x{m,n}) = RP(x)R(x){0,n-1}."""
-    match node:
-        case Char(allowed):
-            return render(allowed)
-        case Rep(_, high, item):
-            return prefixes(item) if high == 1 else f"{prefixes(item)}(?:{backward(item)}){{0,{high - 1}}}"
-        case Alt(items):
-            return _either(prefixes(item) for item in items if width(item)[1] > 0)
-        case Seq((only,)):
-            return prefixes(only)
-        case Seq((first, *rest)):
-            return f"(?:{prefixes(first)}|{prefixes(Seq(tuple(rest)))}{backward(first)})"
-        case Seq():
-            raise AssertionError("an empty sequence has no prefix")
 
 
 def render(allowed: frozenset[int]) -> str:

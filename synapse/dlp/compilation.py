@@ -1,0 +1,86 @@
+"""Rules compiled once, as plain data that other processes on the same machine can load within milliseconds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from .._dlp import Live, Scanner
+from .findings import Side
+from .live import LiveTable, live_tables
+from .patterns import Pattern, Run, compile_cores, compile_database, find_expressions, make_scanner
+from .rules import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What the rules of a policy are made into. `lives` are the live tables of each group of patterns; see `group`."""
+
+    rules: tuple[Rule, ...]
+    patterns: tuple[Pattern, ...]
+    of_words: tuple[tuple[int, ...], ...]  # for each context word, the patterns that need it
+    lives: Mapping[str, Sequence[LiveTable]]
+    database: bytes = field(repr=False)
+
+    def scanner(self) -> Scanner:
+        return make_scanner(self.database, first_word=len(self.patterns), of_words=self.of_words)
+
+    def automata(self, side: Side, *, alert: bool) -> list[Live]:
+        return [table.automaton() for table in self.lives[group(side, alert=alert)]]
+
+    def to_table(self) -> dict[str, Any]:
+        """All but the database, as plain data."""
+        numbers = {rule.id: number for number, rule in enumerate(self.rules)}
+        return {
+            "rules": [rule.to_table() for rule in self.rules],
+            "patterns": [_to_row(pattern, numbers[pattern.rule.id]) for pattern in self.patterns],
+            "of_words": self.of_words,
+            "lives": {name: [asdict(table) for table in tables] for name, tables in self.lives.items()},
+        }
+
+    @classmethod
+    def from_table(cls, table: Mapping[str, Any], rules: tuple[Rule, ...], *, database: bytes) -> Self:
+        return cls(
+            rules=rules,
+            patterns=tuple(_from_row(index, row, rules) for index, row in enumerate(table["patterns"])),
+            of_words=tuple(map(tuple, table["of_words"])),
+            lives={name: [LiveTable(**one) for one in tables] for name, tables in table["lives"].items()},
+            database=database,
+        )
+
+
+def compile_rules(rules: tuple[Rule, ...]) -> Compiled:
+    """Raises RuleError for a rule that cannot be compiled."""
+    cores = compile_cores(rules)
+    expressions = find_expressions(cores)
+    lives = {
+        group(side, alert=alert): live_tables([core for core in cores if acts(core.pattern, side, alert=alert)])
+        for side in Side
+        for alert in (False, True)
+    }
+    return Compiled(
+        rules=rules,
+        patterns=tuple(core.pattern for core in cores),
+        of_words=tuple(expressions.words.values()),
+        lives=lives,
+        database=compile_database(expressions),
+    )
+
+
+def acts(pattern: Pattern, side: Side, *, alert: bool) -> bool:
+    """Whether a pattern is one of those that alert on a side, or of those that redact and block."""
+    return pattern.rule.action(side) in ({"alert"} if alert else {"redact", "block"})
+
+
+def group(side: Side, *, alert: bool) -> str:
+    return f"{side}, {'alerts' if alert else 'acts'}"
+
+
+def _to_row(pattern: Pattern, rule: int) -> list[Any]:
+    run = pattern.run
+    ends = None if run is None else [run.end, run.closing_width]
+    return [rule, pattern.guarded, pattern.narrowest, pattern.widest, ends, pattern.needs_context]
+
+
+def _from_row(index: int, row: Sequence[Any], rules: Sequence[Rule]) -> Pattern:
+    rule, guarded, narrowest, widest, ends, needs_context = row
+    return Pattern(index, rules[rule], guarded, narrowest, widest, None if ends is None else Run(*ends), needs_context)

@@ -1,0 +1,213 @@
+# Exact matches from Hyperscan's hints: each pattern's candidates in order, and the clusters they form.
+#
+# A candidate is a guarded match of a core where it may stand, accepted or rejected by its validator. A pattern's
+# candidates do not overlap, except that after a rejected one the search goes on from its next character, so that a
+# stray figure before a card cannot hide the card. After `RETRIES` of those in a row the rejected stretch is passed over.
+#
+# Overlapping accepted candidates form a cluster: one finding, their union, named after the leftmost, then longest, then
+# first pattern among those of the strongest action. Nothing of any match can leave by hiding behind another.
+
+
+cdef enum:
+    # Each retry can cost one more look at the same stretch; three skip the stray groups that stand before real numbers.
+    RETRIES_MAX = 3
+
+RETRIES = RETRIES_MAX
+
+cdef Py_ssize_t NOWHERE = PY_SSIZE_T_MAX
+
+
+@cython.final
+cdef class Matcher:
+    """One core of one rule on one side: what confirms it, and what becomes of it.
+
+    `guarded` is the source of the expression that confirms; it is compiled when it is first needed. `accept` takes the
+    bytes of a match, `condition(window, start)` tells whether it may stand where it stands. `run` has the source
+    of the expression that finds where a run after the core ends, and the most characters of its closing.
+    """
+
+    cdef:
+        readonly int index
+        readonly Py_ssize_t narrowest, widest
+        readonly int strength
+        readonly str rule, category, action, placeholder
+        readonly tuple run
+        readonly bytes guarded
+        readonly Py_ssize_t looked_at  # characters that the confirm pass has read so far
+        object _search, _accept, _condition
+
+    def __init__(self, int index, *, bytes guarded not None, Py_ssize_t narrowest, Py_ssize_t widest, int strength, str rule not None,
+                 str category not None, str action not None, accept=None, condition=None, tuple run=None):
+        self.index = index
+        self.narrowest, self.widest = narrowest, widest
+        self.strength = strength
+        self.rule, self.category, self.action = rule, category, action
+        self.placeholder = f"[REDACTED:{rule}]"
+        self.run = run
+        self.guarded = guarded
+        self._accept = accept
+        self._condition = condition
+
+    @property
+    def conditional(self) -> bool:
+        """Whether more than one character to the left of a match matters."""
+        return self._condition is not None
+
+    cdef object search(self, bytes window, Py_ssize_t start, Py_ssize_t end):
+        """The first guarded match in a part of the window, or None."""
+        if self._search is None:
+            self._search = compile_expression(self.guarded).search
+        match = self._search(window, start, end)
+        self.looked_at += (min(end, len(window)) if match is None else match.end()) - start
+        return match
+
+
+@cython.final
+cdef class Cursor:
+    """The candidates of one pattern in a window, one at a time. `start` is NOWHERE when there are no more.
+
+    `stretches` tells where its trigger ends: first, last, first, last … Each place in a stretch is taken for such an
+    end: one too many costs a look and changes nothing.
+    """
+
+    cdef:
+        Matcher matcher
+        bytes _window
+        array.array _stretches
+        Py_ssize_t start, end, _at, _chain_end, _of_chain, _index, _count
+        int _tries
+        bint accepted
+
+    cdef int restart(self, Py_ssize_t at) except -1:
+        """Go on from `at` as if nothing stood before it but what is to its left."""
+        # What was found stays found, unless it is before `at` or depends on rejected candidates that reach across it.
+        if self.start < at or self._of_chain > at:
+            self._begin(at)
+        return 0
+
+    cdef int _begin(self, Py_ssize_t at) except -1:
+        self._at = at
+        self._chain_end = 0
+        self._tries = 0
+        while self._index and <Py_ssize_t> self._stretches.data.as_uints[self._index - 1] > at:
+            self._index -= 2
+        return self.advance()
+
+    cdef int advance(self) except -1:
+        """To the next candidate."""
+        cdef:
+            Matcher matcher = self.matcher
+            const unsigned int* stretches = self._stretches.data.as_uints
+            Py_ssize_t end, reach, start
+        self._of_chain = self._chain_end
+        while self._index < self._count:
+            if <Py_ssize_t> stretches[self._index + 1] <= self._at:
+                self._index += 2
+                continue
+            end = max(<Py_ssize_t> stretches[self._index], self._at + 1)
+            # A match which contains this trigger begins at most its width before it. The search goes on one width
+            # further, and everything up to there is settled by it: no stretch is looked at more than three times.
+            reach = end + matcher.widest
+            match = matcher.search(self._window, max(self._at, end - matcher.widest), reach + matcher.widest + 1)
+            if match is None:
+                self._at = reach + 1
+                continue
+            start = match.start()
+            if start > reach:
+                self._at = reach + 1
+                continue
+            if matcher._condition is not None and not matcher._condition(self._window, start):
+                self._at = start + 1
+                continue
+            self._take(start, match.end())
+            return 0
+        self.start = self.end = NOWHERE
+        self.accepted = False
+        return 0
+
+    cdef int _take(self, Py_ssize_t start, Py_ssize_t end) except -1:
+        cdef bint chained = start < self._chain_end
+        self.start, self.end = start, end
+        self.accepted = self.matcher._accept is None or self.matcher._accept(self._window[start:end])
+        if self.accepted:
+            self._at = end
+            return 0
+        self._tries = self._tries + 1 if chained else 1
+        self._chain_end = max(self._chain_end, end) if chained else end
+        self._at = start + 1 if self._tries <= RETRIES_MAX else self._chain_end
+        return 0
+
+
+cdef Cursor cursor_at(Matcher matcher, bytes window, array.array stretches, Py_ssize_t at):
+    cdef Cursor cursor = Cursor.__new__(Cursor)
+    cursor.matcher = matcher
+    cursor._window = window
+    cursor._stretches = stretches
+    cursor._count = len(stretches)
+    cursor._begin(at)
+    return cursor
+
+
+@cython.final
+cdef class Cluster:
+    """Accepted candidates that overlap."""
+
+    cdef:
+        Py_ssize_t start, end
+        Matcher matcher
+        list runs  # matchers that run on, and where their cores end; None when there are none
+
+    cdef int add(self, Cursor cursor) except -1:
+        self.end = max(self.end, cursor.end)
+        if cursor.matcher.strength > self.matcher.strength:
+            self.matcher = cursor.matcher
+        if cursor.matcher.run is not None:
+            if self.runs is None:
+                self.runs = []
+            self.runs.append((cursor.matcher, cursor.end))
+        return 0
+
+
+cdef struct Straddling:
+    # The last stretch of candidates that overlap one another, accepted or rejected, added in the order of starts.
+    #
+    # Nothing before it can matter for a frontier: it begins before the frontier's limit, and all candidates before it
+    # end at or before its beginning.
+    Py_ssize_t start
+    Py_ssize_t end
+
+
+cdef Py_ssize_t frontier(Straddling seen, Py_ssize_t limit) noexcept:
+    """The last place at or before `limit` which no candidate straddles."""
+    return seen.start if seen.start < limit < seen.end else limit
+
+
+cdef Cursor first_of(list cursors):
+    """By start, then length, then number."""
+    cdef Cursor cursor, best = <Cursor> cursors[0]
+    for cursor in cursors:
+        if cursor.start < best.start or (cursor.start == best.start and (
+            cursor.end > best.end or (cursor.end == best.end and cursor.matcher.index < best.matcher.index)
+        )):
+            best = cursor
+    return best
+
+
+cdef Cluster next_cluster(list cursors, Py_ssize_t limit, Straddling* seen):
+    """The first cluster, from candidates that begin before `limit`; all that it looked at is added to `seen`."""
+    cdef:
+        Cluster cluster = None
+        Cursor cursor
+    while True:
+        cursor = first_of(cursors)
+        if cursor.start >= limit or (cluster is not None and cursor.start >= cluster.end):
+            return cluster
+        if cursor.start >= seen.end:
+            seen.start = cursor.start
+        seen.end = max(seen.end, cursor.end)
+        if cursor.accepted:
+            if cluster is None:
+                cluster = Cluster.__new__(Cluster)
+                cluster.start, cluster.end, cluster.matcher = cursor.start, cursor.end, cursor.matcher
+            cluster.add(cursor)
+        cursor.advance()

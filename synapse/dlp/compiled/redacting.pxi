@@ -1,0 +1,291 @@
+# Redaction: what leaves, joined, is the redaction of the whole text, however it was cut.
+
+
+cdef enum:
+    # Alerts hold nothing back, so their rules may look at the text in larger bites than a delta.
+    ALERT_BATCH_CHARS = 4096
+    BLOCKS = 3  # the strength of an action
+
+
+ALERT_BATCH = ALERT_BATCH_CHARS
+
+
+@cython.final
+cdef class Finding:
+    """One match; offsets are code points of the text as it came."""
+
+    cdef:
+        readonly str rule, category, action
+        readonly Py_ssize_t start, end
+
+    def __init__(self, str rule not None, str category not None, str action not None, Py_ssize_t start, Py_ssize_t end):
+        self.rule, self.category, self.action, self.start, self.end = rule, category, action, start, end
+
+    cdef tuple _fields(self):
+        return self.rule, self.category, self.action, self.start, self.end
+
+    def __eq__(self, other):
+        return isinstance(other, Finding) and self._fields() == (<Finding> other)._fields()
+
+    def __hash__(self):
+        return hash(self._fields())
+
+    def __repr__(self):
+        return "Finding(rule=%r, category=%r, action=%r, start=%d, end=%d)" % self._fields()
+
+
+cdef Finding found_in(Cut cut, Py_ssize_t start, Py_ssize_t end):
+    cdef Finding finding = Finding.__new__(Finding)
+    cdef Matcher matcher = cut.matcher
+    finding.rule, finding.category, finding.action = matcher.rule, matcher.category, matcher.action
+    finding.start, finding.end = start, end
+    return finding
+
+
+cdef list settled(list findings):
+    """In the order of the text, without alerts about text that is redacted or blocked anyway.
+
+    Those that act come in order and do not overlap each other, and so do the alerts.
+    """
+    cdef:
+        Finding finding, acting
+        list kept = []
+        list actings = [finding for finding in findings if finding.action != "alert"]
+        Py_ssize_t index = 0, count = len(actings)
+    if count == len(findings) or count == 0:
+        return findings
+    for finding in findings:
+        if finding.action != "alert":
+            continue
+        while index < count and (<Finding> actings[index]).end <= finding.start:
+            kept.append(actings[index])
+            index += 1
+        if index == count or (<Finding> actings[index]).start >= finding.end:
+            kept.append(finding)
+    return kept + actings[index:]
+
+
+def judge(bytes window not None, offsets, dict ends not None, Detector acting not None, Detector alerts not None) -> list:
+    """The findings in a whole text, in its order. `offsets` are those of its shadow, None when each is its own."""
+    cdef:
+        list findings = []
+        dict own
+        list cuts
+        Detector detector
+        Tracker tracker
+        Cut cut
+        array.array places = offsets
+    for detector in (acting, alerts):
+        own = detector.own(ends)
+        if not own:
+            continue
+        tracker = Tracker(detector)
+        cuts = tracker.whole(window, own)
+        for cut in cuts:
+            if places is None:
+                findings.append(found_in(cut, cut.start, cut.end))
+            else:
+                findings.append(
+                    found_in(cut, places.data.as_uints[cut.start], places.data.as_uints[cut.end - 1] + 1)
+                )
+    return settled(findings)
+
+
+def redacted(str text not None, findings) -> str:
+    """The text with a placeholder in place of every finding that redacts or blocks; itself when there is none."""
+    cdef:
+        list pieces = []
+        Py_ssize_t at = 0
+        Finding finding
+    for finding in findings:
+        if finding.action != "alert":
+            pieces.append(text[at : finding.start])
+            pieces.append(f"[REDACTED:{finding.rule}]")
+            at = finding.end
+    if not pieces:
+        return text
+    pieces.append(text[at:])
+    return "".join(pieces)
+
+
+cdef class Offsets:
+    """Where the bytes of a growing shadow stand in their text.
+
+    One piece for each stretch that was folded; plain text, where nothing is dropped, stays one piece however long.
+    """
+
+    cdef:
+        readonly Py_ssize_t shadow_length, text_length
+        list _pieces  # (first byte, its code point, offsets from that code point or None for one by one)
+
+    def __init__(self):
+        self._pieces = [(0, 0, None)]
+
+    cpdef int extend(self, Py_ssize_t length, Py_ssize_t shadow_length, array.array offsets) except -1:
+        cdef Py_ssize_t last_byte, last_code_point
+        last_byte, last_code_point, last_offsets = self._pieces[len(self._pieces) - 1]
+        if (offsets is not None or last_offsets is not None
+                or self.text_length - self.shadow_length != last_code_point - last_byte):
+            self._pieces.append((self.shadow_length, self.text_length, offsets))
+        self.shadow_length += shadow_length
+        self.text_length += length
+        return 0
+
+    cpdef Py_ssize_t of(self, Py_ssize_t byte) except -1:
+        """The offset of a byte's code point."""
+        cdef Py_ssize_t first_byte, code_point
+        first_byte, code_point, offsets = self._pieces[self._piece(byte)]
+        return code_point + (byte - first_byte if offsets is None else offsets[byte - first_byte])
+
+    cpdef int forget(self, Py_ssize_t byte) except -1:
+        """What stands before `byte` will not be asked for again."""
+        if len(self._pieces) > 1:
+            del self._pieces[: self._piece(byte)]
+        return 0
+
+    cdef Py_ssize_t _piece(self, Py_ssize_t byte):
+        """The number of the piece that a byte is in."""
+        cdef Py_ssize_t low = 0, high = len(self._pieces), middle
+        while low < high:
+            middle = (low + high) // 2
+            if <Py_ssize_t> (<tuple> self._pieces[middle])[0] <= byte:
+                low = middle + 1
+            else:
+                high = middle
+        return low - 1
+
+
+cdef class Redactor:
+    """Text goes in by `feed`; what may leave comes out, and the rest with `finish`.
+
+    `findings` are complete after `finish`, or as soon as `blocked` is true: then a block rule has matched, and its span
+    and everything after it never leaves. With `goes_on` a block rule's match is replaced as others are.
+    """
+
+    cdef:
+        readonly list findings
+        readonly bint blocked
+        Folding _folding
+        Tracker _acting
+        Tracker _alerts  # None when no rule alerts
+        Offsets _offsets
+        str _text  # from `_text_start` on; what of it has not left begins at `_left`
+        Py_ssize_t _text_start, _left
+        list _unwatched  # the shadow that the alert rules have not seen, from `_watched` on
+        Py_ssize_t _watched
+        bint _goes_on
+
+    def __init__(self, Folding folding not None, Detector acting not None, Detector alerts not None, *, dict ends=None,
+                 bint goes_on=False):
+        self.findings = []
+        self._folding = folding
+        self._acting = Tracker(acting, ends=ends)
+        self._alerts = Tracker(alerts, ends=ends) if alerts.matchers else None
+        self._offsets = Offsets()
+        self._text = ""
+        self._unwatched = []
+        self._goes_on = goes_on
+
+    @property
+    def held(self) -> int:
+        """Code points that were fed and have not left."""
+        return self._offsets.text_length - self._left
+
+    cpdef str feed(self, str delta):
+        return "" if self.blocked else self._advance(delta, False)
+
+    cpdef str finish(self):
+        return "" if self.blocked else self._advance("", True)
+
+    def whole(self, str text not None) -> str:
+        """`feed` and `finish` in one step."""
+        return self._advance(text, True)
+
+    cdef str _advance(self, str delta, bint final):
+        cdef:
+            bytes shadow
+            list cuts
+            Py_ssize_t decided
+            str leaving
+        shadow, offsets = self._folding.fold(delta)
+        self._offsets.extend(len(delta), len(shadow), offsets)
+        if self._alerts is not None:
+            self._unwatched.append(shadow)
+        cuts = self._acting.feed(shadow, final)
+        decided = self._acting.decided
+        if not cuts and not self._text and decided == self._offsets.shadow_length:
+            self._left = self._text_start = self._offsets.text_length
+            leaving = delta
+        else:
+            self._text += delta
+            leaving = self._leave(cuts, decided)
+            self._text = self._text[self._left - self._text_start :]
+            self._text_start = self._left
+        if not self.blocked:
+            self._watch(decided, final)
+        return leaving
+
+    cdef str _leave(self, list cuts, Py_ssize_t decided):
+        """What leaves of the held text when `decided` bytes of its shadow are."""
+        cdef:
+            list pieces = []
+            Cut cut
+            Py_ssize_t start, end
+        for cut in cuts:
+            start, end = self._offsets.of(cut.start), self._offsets.of(cut.end - 1) + 1
+            if start >= self._left:
+                pieces.append(self._take(start))
+                if cut.matcher.strength == BLOCKS and not self._goes_on:
+                    self._block(cut, start)
+                    return "".join(pieces)
+                pieces.append(cut.matcher.placeholder)
+            self._take(end)
+            if cut.open:
+                return "".join(pieces)
+            self.findings.append(found_in(cut, start, end))
+        # A code point that leaves no trace in the shadow leaves with what stands before it.
+        if decided == self._offsets.shadow_length:
+            pieces.append(self._take(self._offsets.text_length))
+        else:
+            pieces.append(self._take(self._offsets.of(decided)))
+        return "".join(pieces)
+
+    cdef str _take(self, Py_ssize_t end):
+        """The held text up to `end`, which is held no longer."""
+        cdef str taken = self._text[self._left - self._text_start : end - self._text_start]
+        self._left = end
+        return taken
+
+    cdef int _block(self, Cut cut, Py_ssize_t start) except -1:
+        """Nothing more leaves. The finding ends with the core: a run that goes on may not have arrived yet."""
+        self.blocked = True
+        self._text = ""
+        self._watch(cut.start, True)
+        self.findings.append(found_in(cut, start, self._offsets.of(cut.core_end - 1) + 1))
+        return 0
+
+    cdef int _watch(self, Py_ssize_t decided, bint final) except -1:
+        """Show the alert rules what is decided, when it is enough to be worth a scan."""
+        cdef:
+            bytes shadow
+            Cut cut
+        if self._alerts is None:
+            self._offsets.forget(decided)
+            if final:
+                self.findings = settled(self.findings)
+            return 0
+        if not final and decided - self._watched < ALERT_BATCH_CHARS:
+            return 0
+        shadow = b"".join(self._unwatched)
+        self._unwatched = [shadow[decided - self._watched :]]
+        shadow = shadow[: decided - self._watched]
+        self._watched = decided
+        for cut in self._alerts.feed(shadow, final):
+            if not cut.open:
+                self.findings.append(
+                    found_in(cut, self._offsets.of(cut.start), self._offsets.of(cut.end - 1) + 1)
+                )
+        self._offsets.forget(self._alerts.decided)
+        if final:
+            self.findings = settled(self.findings)
+        return 0

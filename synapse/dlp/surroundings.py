@@ -1,0 +1,60 @@
+"""Whether a match may stand where it stands: behind a word of its context, or apart from a longer number.
+
+A placeholder in the text keeps away what stands before it: the names of rules are made of such words, and a text that
+is redacted a second time must not change because a placeholder is shorter than what it replaced.
+"""
+
+import re
+from collections.abc import Callable
+
+from .assignment import compile_assignment
+from .context import CONTEXT_CHARS, compile_context
+from .rules import RULE_ID_CHARS_MAX, Rule
+
+Condition = Callable[[bytes, int], bool]
+
+_PLACEHOLDER = b"[REDACTED:"
+_PLACEHOLDER_CHARS = len(_PLACEHOLDER) + RULE_ID_CHARS_MAX
+# How far to the left of a match anything can matter: a word, and the beginning of a placeholder that it stands in.
+LEFT_CHARS = CONTEXT_CHARS + _PLACEHOLDER_CHARS
+
+# A digit and one separator: what stands behind them is the rest of a longer number in groups. So it is behind what was
+# replaced, since that may have been such a number.
+_GROUPED = re.compile(rb"(?:[0-9]|\[REDACTED:[a-z0-9_]{1,%d}\])[ ./-]\Z" % RULE_ID_CHARS_MAX)
+_GROUPED_CHARS = _PLACEHOLDER_CHARS + 2
+
+
+def condition(rule: Rule, *, in_context: bool) -> Condition | None:
+    """What the surroundings of a core must be like; None when they do not matter."""
+    if in_context:
+        return InContext(rule)
+    return stands_apart if rule.apart else None
+
+
+def stands_apart(window: bytes, start: int) -> bool:
+    return _GROUPED.search(window, max(0, start - _GROUPED_CHARS), start) is None
+
+
+class InContext:
+    """Whether a word stands shortly before a place. Its expression is compiled when it is first needed."""
+
+    __slots__ = ("_rule", "_search")
+
+    def __init__(self, rule: Rule) -> None:
+        self._rule = rule
+        self._search: Callable[[bytes, int, int], object] | None = None
+
+    def __call__(self, window: bytes, start: int) -> bool:
+        first = max(0, start - CONTEXT_CHARS)
+        placeholder = window.rfind(_PLACEHOLDER, max(0, first - _PLACEHOLDER_CHARS), start)
+        if placeholder >= 0:
+            first = max(first, window.find(b"]", placeholder, start) + 1 or start)
+        search = self._search or self.compile()
+        return search(window, first, start) is not None
+
+    def compile(self) -> Callable[[bytes, int, int], object]:
+        """Raises PatternError."""
+        rule = self._rule
+        expression = compile_assignment(rule.context) if rule.assigned else compile_context(rule.context, rule.between)
+        self._search = expression.search
+        return self._search
