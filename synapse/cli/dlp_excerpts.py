@@ -3,8 +3,10 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
+from typing import TYPE_CHECKING
 
-from ..dlp import Finding
+if TYPE_CHECKING:
+    from ..dlp import Finding
 
 # As long for a short match as for a long one: the length of a secret is a hint.
 MASK = "•••••"
@@ -22,7 +24,7 @@ class Places:
         return f"{line}:{offset - self._starts[line - 1] + 1}"
 
 
-def excerpt(text: str, finding: Finding, findings: Sequence[Finding]) -> str:
+def excerpt(text: str, finding: "Finding", findings: "Sequence[Finding]") -> str:
     """The finding's neighbourhood on its line. `findings` are all of the text, since others may stand near."""
     first = max(text.rfind("\n", 0, finding.start) + 1, finding.start - _AROUND_CHARS)
     line_end = text.find("\n", finding.end)

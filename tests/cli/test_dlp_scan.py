@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
@@ -300,3 +301,27 @@ def test_each_answer_comes_before_the_next_line_is_asked_for(clean_environment: 
             assert json.loads(process.stdout.readline())["id"] == number
         process.stdin.close()
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_a_bar_is_for_people_who_wait(clean_environment: None, tmp_path: Path, large: bool) -> None:
+    """On standard error, when that is a terminal and the input is large; never in the output."""
+    path = tmp_path / "texts.jsonl"
+    path.write_text(jsonl({"id": 1, "text": "word " * 500_000 * large}))
+    seen, terminal = pty.openpty()
+    try:
+        process = subprocess.run(
+            [sys.executable, "-m", "synapse", "dlp", "scan", "--jsonl", str(path)],
+            stdout=subprocess.PIPE,
+            stderr=terminal,
+            env={**os.environ, "TERM": "xterm", "NO_COLOR": "1"},
+            check=True,
+        )
+        os.write(terminal, b"end")
+        shown = os.read(seen, 65536)
+    finally:
+        os.close(terminal)
+        os.close(seen)
+
+    assert (b"scanned" in shown) is large
+    assert json.loads(process.stdout)["id"] == 1
