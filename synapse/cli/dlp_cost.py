@@ -7,7 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from .._dlp import EDGE
 from ..dlp import Rule, Ruleset, Side
+from ..dlp.compilation import compile_rules
+from ..dlp.shadow import fold
 from .dlp_bench_texts import KINDS
 
 # Of each kind. A rule on its own is fast, so fewer are enough to see it among hundreds.
@@ -23,10 +26,11 @@ Cost = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class RuleCost:
-    """What one rule adds: its triggers are looked for, and what they find is looked at."""
+    """What one rule adds: its triggers are looked for, and where they are the text is looked at."""
 
     rule: Rule
     cost: Cost
+    looks_per_kb: float  # in clean text, where all of them are for nothing
 
 
 def cost_of_all(ruleset: Ruleset, *, text_chars: int = _TEXT_CHARS) -> Cost:
@@ -45,9 +49,17 @@ def cost_of_each(rules: Sequence[Rule], *, after_each: Callable[[], None]) -> li
     for rule in rules:
         alone = Ruleset.compile([rule], name=rule.id)
         own = {kind: max(0.0, _us_per_kb(alone, some) - floor[kind]) for kind, some in texts.items()}
-        costs.append(RuleCost(rule, own))
+        costs.append(RuleCost(rule, own, _looks_per_kb(rule, texts["clean"])))
         after_each()
     return costs
+
+
+def _looks_per_kb(rule: Rule, texts: Sequence[str]) -> float:
+    """Stretches of text in which a trigger ends; several of them close together are one."""
+    scanner = compile_rules((rule,)).scanner()
+    found = [scanner(EDGE + fold(text)[0]) for text in texts]
+    stretches = sum(len(places) // 2 for ends in found for places in ends.values())
+    return stretches / (sum(map(len, texts)) / 1024)
 
 
 def _finding_nothing(rule: Rule) -> Rule:

@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from .acceptance import entropy
-from .assignment import compile_assignment
 from .beginnings import longest_beginning
 from .context import CONTEXT_CHARS, compile_context
 from .findings import Finding, Side
 from .language import Node, char_class, forward, parse, parse_part, render, width
 from .rules import Rule
 from .shadow import fold
-from .surroundings import stands_apart
+from .surroundings import InContext, stands_apart
 from .triggers import trigger
 from .validators import VALIDATORS
 from .wording import members, shape
@@ -179,18 +178,18 @@ def _neighbour(byte: int) -> str:
 
 
 def _context(rule: Rule, window: bytes, start: int) -> Iterator[Failure]:
-    near = max(0, start - CONTEXT_CHARS), start
-    needed = compile_assignment(rule.context) if rule.assigned else compile_context(rule.context, rule.between)
-    if needed.search(window, *near):
+    if InContext(rule)(window, start):
         return
     words = compile_context(rule.context)
-    if words.search(window, *near) is None:
+    if words.search(window, max(0, start - CONTEXT_CHARS), start) is None:
         yield Failure("context", _missing_word(rule, words, window, start))
     elif rule.assigned:
         yield Failure("assigned", "it is not the value of an assignment to a name with a word of its context")
-    else:
+    elif rule.between:
         between = shape(parse_part(rule.between))
         yield Failure("between", f"between a word of its context and the match stands something else than {between}")
+    else:
+        yield Failure("context", "between a word of its context and the match something was redacted")
 
 
 def _missing_word(rule: Rule, words: re.Pattern[bytes], window: bytes, start: int) -> str:
@@ -267,8 +266,9 @@ def shapes_in_words(cores: Iterable[str]) -> list[str]:
 
 
 def trigger_in_words(rule: Rule) -> list[str]:
-    """What the scan looks for first: the rarest part of each core."""
-    return list(dict.fromkeys(shape(trigger(parse(core))) for core in (*rule.core, *rule.core_with_context)))
+    """What the scan looks for first: the rarest part of each core, or where words are needed, these."""
+    words = ["one of the words of its context"] if rule.core_with_context else []
+    return list(dict.fromkeys((*(shape(trigger(parse(core))) for core in rule.core), *words)))
 
 
 def guards_in_words(rule: Rule) -> str:

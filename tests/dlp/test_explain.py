@@ -85,6 +85,15 @@ def test_what_stands_between_word_and_match_is_said() -> None:
     assert "something else than 0 to 2 of [space :]" in message
 
 
+def test_a_word_before_something_redacted_does_not_count() -> None:
+    in_context = rule(core=(), core_with_context=(r"C-\d{6}",), context=("customer",))
+
+    assert only_failure("customer [REDACTED:toy] C-123456", in_context) == (
+        "context",
+        "between a word of its context and the match something was redacted",
+    )
+
+
 def test_the_rest_of_a_longer_number_is_said() -> None:
     assert only_failure("12-123456", rule(core=(r"\d{6}",), apart=True))[0] == "apart"
 
