@@ -2,13 +2,14 @@
 
 import sys
 
-from . import audit, dlp, gateway, upstream_client
+from . import audit, dlp, gateway, upstream_client, validators
 
 BENCHMARKS = {
     "dlp": dlp.main,
     "audit": audit.main,
     "upstream_client": lambda: upstream_client.main([]),
     "gateway": gateway.main,
+    "validators": validators.main,
 }
 
 
