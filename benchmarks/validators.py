@@ -2,8 +2,8 @@
 
 Run: .venv/bin/python -m benchmarks validators, or benchmarks/validators.py [RULE …] for some rules only. A family of
 rules registers its oracles in `benchmarks/oracles/<family>.toml`: a table for each rule, with the `module` below
-`stdnum`, `raw = true` when separators mean something to it, and where we differ on purpose which way (`differs`) and
-which public source decides (`why`).
+`stdnum`, the `form` that it expects (`alphanumerics`, `digits`, or `raw` when separators mean something to it), and
+where we differ on purpose which way (`differs`: wider, narrower, or both) and which public source decides (`why`).
 """
 
 import importlib
@@ -11,21 +11,24 @@ import random
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from synapse.dlp import Rule, load_all_rules
 from synapse.dlp.acceptance import acceptance
-from synapse.dlp.prefixes import Alt, Char, Node, Rep, Seq, forward, parse
-from synapse.dlp.validators.checksums import alphanumerics
+from synapse.dlp.language import Alt, Char, Node, Rep, Seq, forward, parse
+from synapse.dlp.validators.checksums import alphanumerics, digits
 
 ORACLES = Path(__file__).parent / "oracles"
 NUMBERS = 100_000
 # Valid numbers that mutations start from; old ones make room for new ones.
-_POOL = 500
+_POOL = 200
 _SHOWN = 3
+
+
+_FORMS: Mapping[str, Callable[[bytes], bytes]] = {"alphanumerics": alphanumerics, "digits": digits, "raw": bytes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +37,14 @@ class Oracle:
 
     rule: str
     module: str
-    raw: bool = False
+    form: Literal["alphanumerics", "digits", "raw"] = "alphanumerics"
     differs: Literal["", "wider", "narrower", "both"] = ""
     why: str = ""
 
     def verdict(self) -> Callable[[bytes], bool]:
         is_valid = importlib.import_module(f"stdnum.{self.module}").is_valid
-        if self.raw:
-            return lambda match: bool(is_valid(match.decode("latin-1")))
-        return lambda match: bool(is_valid(alphanumerics(match).decode("ascii")))
+        written = _FORMS[self.form]
+        return lambda match: bool(is_valid(written(match).decode("latin-1")))
 
 
 @dataclass(slots=True)
@@ -98,7 +100,7 @@ def _numbers(rule: Rule, valid: Callable[[bytes], bool], *, numbers: int, seed: 
                 continue
         numbers -= 1
         yield number
-        if valid(number):
+        if number not in pool and valid(number):
             pool.append(number)
             del pool[:-_POOL]
 

@@ -196,7 +196,7 @@ def test_rules_of_other_packs_are_not_looked_for(scan: Command) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--packs", "core,nothere"), "there is no pack nothere; there are: core"),
+        (("--packs", "core,nothere"), "there is no pack nothere; there are:"),
         (("--packs", ","), "no pack is named"),
         (("--policy", "nothere"), "there is no policy 'nothere'"),
         (("--policy", "default", "--packs", "core"), "either --policy or --packs"),

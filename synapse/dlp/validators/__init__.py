@@ -6,13 +6,28 @@ family of rules; a rule names the function.
 
 from collections.abc import Callable, Mapping
 
-from . import finance, network, personal, secrets
+from . import (
+    europe_central,
+    europe_east,
+    europe_north,
+    europe_south,
+    europe_west,
+    finance,
+    network,
+    personal,
+    secrets,
+)
 from .secrets import key_checksum
 
 __all__ = ["VALIDATORS", "Validator", "key_checksum"]
 
 Validator = Callable[[bytes], bool]
 
+_FAMILIES = (
+    *(finance, network, personal, secrets),
+    *(europe_central, europe_east, europe_north, europe_south, europe_west),
+)
+
 VALIDATORS: Mapping[str, Validator] = {
-    validator.__name__: validator for family in (finance, network, personal, secrets) for validator in family.VALIDATORS
+    validator.__name__: validator for family in _FAMILIES for validator in family.VALIDATORS
 }

@@ -29,13 +29,6 @@ def us_ssn(match: bytes) -> bool:
     )
 
 
-_NINO_UNUSED = frozenset((b"BG", b"GB", b"KN", b"NK", b"NT", b"TN", b"ZZ"))
-
-
-def uk_nino(match: bytes) -> bool:
-    return match[:2].upper() not in _NINO_UNUSED
-
-
 def phone(match: bytes) -> bool:
     number = digits(match)
     if len(number) > 15 or len(set(number[3:])) == 1:  # E.164, §6.1
@@ -44,4 +37,4 @@ def phone(match: bytes) -> bool:
     return not number.startswith(b"1") or (number[1:2] > b"1" and number[4:5] > b"1")
 
 
-VALIDATORS = (email, phone, uk_nino, us_ssn)
+VALIDATORS = (email, phone, us_ssn)
