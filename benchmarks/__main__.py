@@ -2,10 +2,11 @@
 
 import sys
 
-from . import audit, dlp, gateway, upstream_client, validators
+from . import audit, dlp, dlp_scan, gateway, upstream_client, validators
 
 BENCHMARKS = {
     "dlp": dlp.main,
+    "dlp_scan": dlp_scan.main,
     "audit": audit.main,
     "upstream_client": lambda: upstream_client.main([]),
     "gateway": gateway.main,
