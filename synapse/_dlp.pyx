@@ -11,11 +11,14 @@ from cpython.pythread cimport PyThread_get_thread_ident
 from cpython.ref cimport PyObject
 from cpython.set cimport PySet_Contains
 from cpython.unicode cimport (
-    PyUnicode_CheckExact, PyUnicode_DATA, PyUnicode_FindChar, PyUnicode_GET_LENGTH, PyUnicode_KIND, PyUnicode_READ,
+    PyUnicode_CheckExact, PyUnicode_DATA, PyUnicode_DecodeUTF8, PyUnicode_FindChar, PyUnicode_GET_LENGTH,
+    PyUnicode_KIND, PyUnicode_READ,
 )
 
 import array
 from re import compile as compile_expression
+
+from libc.string cimport memcmp, memcpy
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)
@@ -43,4 +46,5 @@ include "dlp/compiled/matching.pxi"
 include "dlp/compiled/tracking.pxi"
 include "dlp/compiled/redacting.pxi"
 include "dlp/compiled/strings.pxi"
+include "dlp/compiled/deltas.pxi"
 include "dlp/compiled/checksums.pxi"

@@ -37,10 +37,15 @@ class EventReader:
         self._begun = False  # whether a byte order mark can no longer come
         self._after_cr = False  # whether a line feed that comes next belongs to the event before
 
+    @property
+    def idle(self) -> bool:
+        """Whether the next byte begins an event."""
+        return self._begun and not self._buffer and not self._after_cr
+
     def feed(self, data: bytes) -> list[Event]:
         """The events that `data` completes. Raises UpstreamProtocolError for one that is too large."""
         size = len(self._buffer) + len(data)
-        if self._begun and not self._buffer and not self._after_cr and data.endswith(b"\n\n") and b"\r" not in data:
+        if self.idle and data.endswith(b"\n\n") and b"\r" not in data:
             events = [_read(block + b"\n\n", block) for block in data[:-2].split(b"\n\n") if block]
         else:
             self._buffer += data

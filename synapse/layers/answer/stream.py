@@ -13,6 +13,7 @@ from .choice import COMPLETION_TEXT, Choice, delta_for, says_nothing
 from .envelope import ENVELOPE, choices_of, index_of, redact_choice_envelope, redact_envelope, text_fields
 from .logprobs import may_pass
 from .strings import WholeStrings
+from .template import Templates
 from .verdict import count_findings, join_delivered, read_tokens, strongest_action
 
 DONE: Final = b"data: [DONE]\n\n"
@@ -52,6 +53,7 @@ class StreamFilter:
         self._bytes = 0  # of the upstream's
         self._reader = EventReader()
         self._strings = WholeStrings(ruleset)
+        self._templates = Templates(self._strings)
         self._choices: dict[int, Choice] = {}
         self._envelope: Json = {}  # the last chunk: chunks of our own are cloned from it
         self._stopping = False  # a choice was blocked, and the event that did it is still to leave
@@ -63,9 +65,11 @@ class StreamFilter:
             self._bytes += len(data)
             if self._answer_bytes_max is not None and self._bytes > self._answer_bytes_max:
                 raise UpstreamProtocolError(f"The upstream's answer is larger than {self._answer_bytes_max} bytes.")
-            for event in self._reader.feed(data):
-                if not self._ended:
-                    self._take(event)
+            # Most pieces are one event, and most events differ in nothing but a text.
+            if not (self._reader.idle and self._take_short(data)):
+                for event in self._reader.feed(data):
+                    if not self._ended and not self._take_short(event.raw):
+                        self._take(event)
         return self._flush()
 
     def finish(self) -> list[bytes]:
@@ -93,6 +97,19 @@ class StreamFilter:
         return out
 
     # Events
+
+    def _take_short(self, raw: bytes) -> bool:
+        """An event that differs only in its text from one that was read before. False: it takes the long way."""
+        taken = self._templates.take(raw)
+        if taken is None:
+            return False
+        out, template = taken
+        if out:
+            self._out.append(out)
+        if template.channel.blocked:
+            template.choice.blocked = True
+            self._stop()
+        return True
 
     def _take(self, event: Event) -> None:
         data = event.data
@@ -158,6 +175,8 @@ class StreamFilter:
             nothing_left &= empty
         if not nothing_left or chunk.get("usage") is not None or not chunk.keys() <= ENVELOPE:
             self._emit(event, data, chunk, changed)
+        if len(choices) == 1 and self._model_shown is None and not event.rest:
+            self._templates.learn(event, self._choices[index_of(choices[0], 0)])
 
     def _take_choice(self, choice: Choice, place: Json) -> tuple[bool, bool]:
         """Whether the choice was changed, and whether that left nothing of it."""

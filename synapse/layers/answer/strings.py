@@ -47,6 +47,10 @@ class WholeStrings:
     def blocked(self) -> bool:
         return self.action == "block"
 
+    def is_clean(self, text: str) -> bool:
+        """Whether nothing is found in `text`; it is not counted."""
+        return text in self.clean or self._ruleset.clean((text,), Side.ANSWER)
+
     def redact(self, text: str) -> str:
         """What may leave of `text`: the same object when that is all of it."""
         if not text or text in self.clean:
