@@ -1,6 +1,7 @@
 """Which rules a command works with: those of a policy, or those of some packs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,21 +21,27 @@ PacksOption = Annotated[
 ]
 
 
-def chosen_rules(policy: str | None, packs: str | None) -> "tuple[str, Sequence[Rule]]":
-    """Their name and the rules."""
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Rules, and what they are called to somebody who asked for them."""
+
+    name: str
+    rules: "Sequence[Rule]"
+
+    def compiled(self) -> "Ruleset":
+        """Now, or by an earlier command."""
+        from .dlp_cache import cache_folder, compiled
+
+        return compiled(self.rules, name=self.name, folder=cache_folder())
+
+
+def chosen(policy: str | None, packs: str | None) -> Chosen:
     if packs is None:
-        return policy or DEFAULT_POLICY, _of_policy(policy or DEFAULT_POLICY)
+        name = policy or DEFAULT_POLICY
+        return Chosen(f"the policy {name}", _of_policy(name))
     if policy is not None:
         raise typer.BadParameter("give either --policy or --packs")
-    return f"packs {packs}", _of_packs(packs)
-
-
-def chosen_ruleset(policy: str | None, packs: str | None) -> "Ruleset":
-    """The same, compiled."""
-    from .dlp_cache import cache_folder, compiled
-
-    name, rules = chosen_rules(policy, packs)
-    return compiled(rules, name=name, folder=cache_folder())
+    return Chosen(f"--packs {packs}", _of_packs(packs))
 
 
 def _of_policy(name: str) -> "Sequence[Rule]":

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from .dlp_choice import PacksOption, PolicyOption, chosen_ruleset
+from .dlp_choice import Chosen, PacksOption, PolicyOption, chosen
 from .dlp_excerpts import MASK
 from .dlp_texts import STDIN
 from .options import JsonOption, SideChoice, SideOption
 from .output import print_fields, print_json, print_table
 
 if TYPE_CHECKING:
-    from ..dlp import Rule, Ruleset, Side
+    from ..dlp import Rule, Side
     from ..dlp.explain import Near
 
 _STRENGTHS = {
@@ -50,18 +50,16 @@ def explain(
 
     if rule is None and text is None:
         _usage("give the id of a rule, --text, or both")
-    ruleset = chosen_ruleset(policy, packs)
-    known = _known_rules(ruleset)
+    in_force = chosen(policy, packs)
+    known = _known_rules(in_force)
     if rule is not None and rule not in known:
         _usage(f"there is no rule {rule!r}; {_hint(rule, known)}")
     if text is None:
         assert rule is not None
         _print_rule(known[rule], json=json)
         return
-    asked = list(known.values()) if rule is None else [known[rule]]
-    chosen = f"the policy {policy or 'default'}" if packs is None else f"--packs {packs}"
     content = _content(text)
-    near = _near(content, asked, ruleset, Side(side), chosen)
+    near = _near(content, list(known.values()) if rule is None else [known[rule]], in_force, Side(side))
     if json:
         print_json([_as_table(one) for one in near])
     else:
@@ -77,11 +75,11 @@ def _hint(rule: str, known: Iterable[str]) -> str:
     return f"is it {', '.join(alike)}?" if alike else "`synapse dlp rules` lists all"
 
 
-def _known_rules(ruleset: "Ruleset") -> "dict[str, Rule]":
-    """All rules by id, those of the ruleset as it has them."""
+def _known_rules(in_force: Chosen) -> "dict[str, Rule]":
+    """All rules by id, those in force as they act there."""
     from ..dlp import load_all_rules
 
-    return {rule.id: rule for rule in (*load_all_rules(), *ruleset.rules)}
+    return {rule.id: rule for rule in (*load_all_rules(), *in_force.rules)}
 
 
 def _content(text: str) -> str:
@@ -95,16 +93,16 @@ def _content(text: str) -> str:
     return content
 
 
-def _near(content: str, asked: "Sequence[Rule]", ruleset: "Ruleset", side: "Side", chosen: str) -> "list[Near]":
+def _near(content: str, asked: "Sequence[Rule]", in_force: Chosen, side: "Side") -> "list[Near]":
     from ..dlp.explain import Scanned, near_matches, near_shape
 
-    in_force = {rule.id for rule in ruleset.rules}
+    on = {rule.id for rule in in_force.rules}
     off = {
-        rule.id: f"{chosen} does not have it; it is in the pack {rule.pack}"
+        rule.id: f"{in_force.name} does not have it; it is in the pack {rule.pack}"
         for rule in asked
-        if rule.id not in in_force
+        if rule.id not in on
     }
-    findings = ruleset.scan(content, side).findings
+    findings = in_force.compiled().scan(content, side).findings
     only = {rule.id for rule in asked}
     scanned = Scanned(content, side, findings, off)
     near = [one for one in near_matches(asked, scanned) if one.rule in only]

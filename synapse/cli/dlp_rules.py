@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .dlp_choice import EVERY_PACK, PacksOption, PolicyOption, chosen_rules, chosen_ruleset
+from .dlp_choice import EVERY_PACK, PacksOption, PolicyOption, chosen
 from .dlp_progress import steps_bar
 from .options import JsonOption
 from .output import print_json, print_table
@@ -37,17 +37,17 @@ def rules(
     Example: synapse dlp rules --packs de,fr
     """
     # Without a choice it is the catalogue, and not what happens to be in force.
-    _, chosen = chosen_rules(policy, EVERY_PACK if policy is None and packs is None else packs)
-    costs = {one.rule.id: one for one in _measured(chosen)} if cost else {}
+    listed = chosen(policy, EVERY_PACK if policy is None and packs is None else packs).rules
+    costs = {one.rule.id: one for one in _measured(listed)} if cost else {}
     if json:
-        print_json([_as_table(rule, costs.get(rule.id)) for rule in chosen])
+        print_json([_as_table(rule, costs.get(rule.id)) for rule in listed])
         return
     columns = [*_COLUMNS, *(["µs/KB clean", "personal", "hostile", "looks"] if cost else [])]
-    rows = [[str(value) for value in (*_row(rule), *_own_figures(costs.get(rule.id)))] for rule in chosen]
+    rows = [[str(value) for value in (*_row(rule), *_own_figures(costs.get(rule.id)))] for rule in listed]
     print_table(columns, rows, empty="No rules: the policy has none.")
-    totals = Counter(rule.pack for rule in chosen)
+    totals = Counter(rule.pack for rule in listed)
     typer.echo("\n" + ", ".join(f"{pack} {number}" for pack, number in sorted(totals.items())))
-    typer.echo(f"{len(chosen)} rules in {len(totals)} packs.")
+    typer.echo(f"{len(listed)} rules in {len(totals)} packs.")
 
 
 def bench(
@@ -68,7 +68,7 @@ def bench(
     """
     from .dlp_cost import cost_of_all
 
-    ruleset = chosen_ruleset(policy, packs)
+    ruleset = chosen(policy, packs).compiled()
     in_all = {name: cost_of_all(ruleset, text_chars=size_chars) for name, size_chars in _SIZES_CHARS.items()}
     each = sorted(_measured(ruleset.rules), key=_dearest, reverse=True) if top else []
     if json:
@@ -93,11 +93,11 @@ def bench(
         print_table(["µs/KB of the dearest, each alone", "pack", *kinds, "looks"], rows, empty="")
 
 
-def _measured(chosen: "Sequence[Rule]") -> "list[RuleCost]":
+def _measured(rules: "Sequence[Rule]") -> "list[RuleCost]":
     from .dlp_cost import cost_of_each
 
-    with steps_bar("rules", steps=len(chosen)) as after_each:
-        return cost_of_each(chosen, after_each=after_each)
+    with steps_bar("rules", steps=len(rules)) as after_each:
+        return cost_of_each(rules, after_each=after_each)
 
 
 def _dearest(one: "RuleCost") -> tuple[float, float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from .dlp_choice import PacksOption, PolicyOption, chosen_ruleset
+from .dlp_choice import PacksOption, PolicyOption, chosen
 from .dlp_progress import bytes_bar
 from .dlp_texts import STDIN, Given, Unreadable, json_lines, size_bytes_of, whole_files
 from .options import JsonOption, SideChoice, SideOption
@@ -45,7 +45,7 @@ def scan(
     """
     from ..dlp import Side
 
-    ruleset = chosen_ruleset(policy, packs)
+    ruleset = chosen(policy, packs).compiled()
     paths = files or [STDIN]
     many = len(paths) > 1
     tally = _Tally()
