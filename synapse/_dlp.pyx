@@ -32,6 +32,13 @@ cdef enum:
     PAGES = 0x1100
     # Ends of triggers no further apart than this are one stretch: the confirm pass looks further around each anyway.
     GAP_MAX = 32
+    # Values nested deeper are not walked: each level takes a frame of the C stack, and threads have little of it.
+    DEPTH_MAX = 1024
+
+cdef:
+    # Widths and single texts are no longer, so that sums of a few of them stay far from what a size can hold.
+    Py_ssize_t TEXT_MAX = 1 << 32
+    Py_ssize_t LENGTH_MAX = 1 << 60
 
 # What arrays of places are cloned from: four bytes for each, since no scanned text comes near 4 GiB.
 cdef array.array _UINTS = array.array("I")

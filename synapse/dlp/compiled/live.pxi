@@ -33,24 +33,29 @@ cdef class Live:
         dict _states
         list _sets
 
-    def __init__(self, *, list sets not None, labels not None, list before not None, starts not None,
-                 Py_ssize_t reach):
+    def __cinit__(self, *, list sets not None, labels not None, list before not None, starts not None,
+                  Py_ssize_t reach):
         cdef:
-            int position, number, count = len(labels)
+            int position, number, count
+            # Copies first: what is checked must be what is used.
             array.array own_labels = array.array("i", labels)
             array.array own_starts = array.array("i", starts)
             list classes_of = []
-        if not count == len(before) == len(own_starts):
+        self._before = [array.array("i", positions) for positions in before]
+        sets = list(sets)
+        count = len(own_labels)
+        if not count == len(self._before) == len(own_starts):
             raise ValueError("each position has a label, positions before it and a start")
-        if not all(len(bitmap) == 32 for bitmap in sets):
+        if not all(type(bitmap) is bytes and len(bitmap) == 32 for bitmap in sets):
             raise ValueError("a set of bytes has 256 bits")
+        if not 1 <= reach <= TEXT_MAX:
+            raise ValueError("no word is longer than `reach`, which is at least 1")
         if not all(0 <= number < len(sets) for number in own_labels) or not all(
             -1 <= number < len(sets) for number in own_starts
         ):
             raise ValueError("a label or a start is not one of the sets")
         self._reach = reach
         self._words = (count + 63) // 64
-        self._before = [array.array("i", positions) for positions in before]
         if not all(0 <= number < count for positions in self._before for number in positions):
             raise ValueError("a position that stands before another does not exist")
         self._classify(sets, classes_of)

@@ -36,8 +36,15 @@ cdef class Matcher:
         readonly Py_ssize_t looked_at  # characters that the confirm pass has read so far
         object _search, _accept, _condition
 
-    def __init__(self, int index, *, bytes guarded not None, Py_ssize_t narrowest, Py_ssize_t widest, int strength, str rule not None,
-                 str category not None, str action not None, accept=None, condition=None, tuple run=None):
+    def __cinit__(self, int index, *, bytes guarded not None, Py_ssize_t narrowest, Py_ssize_t widest, int strength,
+                  str rule not None, str category not None, str action not None, accept=None, condition=None,
+                  tuple run=None):
+        if not 1 <= narrowest <= widest <= TEXT_MAX:
+            raise ValueError("a core has a least and a greatest width, and matches no empty text")
+        if run is not None and not (
+            len(run) == 2 and type(run[0]) is bytes and type(run[1]) is int and 0 <= run[1] <= TEXT_MAX
+        ):
+            raise ValueError("a run is the source of an expression and the width of its closing")
         self.index = index
         self.narrowest, self.widest = narrowest, widest
         self.strength = strength
@@ -74,7 +81,7 @@ cdef class Cursor:
         Matcher matcher
         bytes _window
         array.array _stretches
-        Py_ssize_t start, end, _at, _chain_end, _of_chain, _index, _count
+        Py_ssize_t start, end, _at, _chain_end, _of_chain, _index
         int _tries
         bint accepted
 
@@ -89,7 +96,8 @@ cdef class Cursor:
         self._at = at
         self._chain_end = 0
         self._tries = 0
-        while self._index and <Py_ssize_t> self._stretches.data.as_uints[self._index - 1] > at:
+        while (self._index and self._index <= len(self._stretches)
+               and <Py_ssize_t> self._stretches.data.as_uints[self._index - 1] > at):
             self._index -= 2
         return self.advance()
 
@@ -97,10 +105,12 @@ cdef class Cursor:
         """To the next candidate."""
         cdef:
             Matcher matcher = self.matcher
-            const unsigned int* stretches = self._stretches.data.as_uints
+            const unsigned int* stretches
             Py_ssize_t end, reach, start
         self._of_chain = self._chain_end
-        while self._index < self._count:
+        # Asked anew each time: a condition is anybody's code, and could have shortened the array.
+        while self._index + 1 < len(self._stretches):
+            stretches = self._stretches.data.as_uints
             if <Py_ssize_t> stretches[self._index + 1] <= self._at:
                 self._index += 2
                 continue
@@ -119,6 +129,8 @@ cdef class Cursor:
             if matcher._condition is not None and not matcher._condition(self._window, start):
                 self._at = start + 1
                 continue
+            if match.end() == start:
+                raise ValueError("a core matches the empty text")
             self._take(start, match.end())
             return 0
         self.start = self.end = NOWHERE
@@ -140,10 +152,12 @@ cdef class Cursor:
 
 cdef Cursor cursor_at(Matcher matcher, bytes window, array.array stretches, Py_ssize_t at):
     cdef Cursor cursor = Cursor.__new__(Cursor)
+    if matcher is None:
+        raise TypeError("a detector's matchers are all of class Matcher")
+    check_stretches(stretches)
     cursor.matcher = matcher
     cursor._window = window
     cursor._stretches = stretches
-    cursor._count = len(stretches)
     cursor._begin(at)
     return cursor
 

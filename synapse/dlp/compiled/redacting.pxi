@@ -81,6 +81,9 @@ def judge(bytes window not None, offsets, dict ends not None, Detector acting no
             continue
         tracker = Tracker(detector)
         cuts = tracker.whole(window, own)
+        # After the validators, which are anybody's code.
+        if places is not None and (places.ob_descr.typecode != c"I" or len(places) + 1 < len(window)):
+            raise ValueError("each byte of the shadow has an offset, an unsigned integer")
         for cut in cuts:
             if places is None:
                 findings.append(found_in(cut, cut.start, cut.end))
@@ -98,6 +101,8 @@ def redacted(str text not None, findings) -> str:
         Py_ssize_t at = 0
         Finding finding
     for finding in findings:
+        if finding is None:
+            raise TypeError("None is no finding")
         if finding.action != "alert":
             pieces.append(text[at : finding.start])
             pieces.append(f"[REDACTED:{finding.rule}]")
@@ -118,11 +123,13 @@ cdef class Offsets:
         readonly Py_ssize_t shadow_length, text_length
         list _pieces  # (first byte, its code point, offsets from that code point or None for one by one)
 
-    def __init__(self):
+    def __cinit__(self):
         self._pieces = [(0, 0, None)]
 
     cpdef int extend(self, Py_ssize_t length, Py_ssize_t shadow_length, array.array offsets) except -1:
         cdef Py_ssize_t last_byte, last_code_point
+        if not (0 <= shadow_length <= length <= TEXT_MAX and self.text_length <= LENGTH_MAX):
+            raise ValueError("a shadow is as long as its text, or shorter; and no text is longer than 4 GiB")
         last_byte, last_code_point, last_offsets = self._pieces[len(self._pieces) - 1]
         if (offsets is not None or last_offsets is not None
                 or self.text_length - self.shadow_length != last_code_point - last_byte):
@@ -134,13 +141,16 @@ cdef class Offsets:
     cpdef Py_ssize_t of(self, Py_ssize_t byte) except -1:
         """The offset of a byte's code point."""
         cdef Py_ssize_t first_byte, code_point
-        first_byte, code_point, offsets = self._pieces[self._piece(byte)]
+        cdef Py_ssize_t number = self._piece(byte)
+        if number < 0:
+            raise IndexError("it was forgotten, or never was")
+        first_byte, code_point, offsets = self._pieces[number]
         return code_point + (byte - first_byte if offsets is None else offsets[byte - first_byte])
 
     cpdef int forget(self, Py_ssize_t byte) except -1:
         """What stands before `byte` will not be asked for again."""
         if len(self._pieces) > 1:
-            del self._pieces[: self._piece(byte)]
+            del self._pieces[: max(0, self._piece(byte))]
         return 0
 
     cdef Py_ssize_t _piece(self, Py_ssize_t byte):
@@ -171,17 +181,19 @@ cdef class Redactor:
         Offsets _offsets
         str _text  # from `_text_start` on; what of it has not left begins at `_left`
         Py_ssize_t _text_start, _left
+        Py_ssize_t _open_start, _open_alert  # where the cuts begin that are still open, -1 when none is
         list _unwatched  # the shadow that the alert rules have not seen, from `_watched` on
         Py_ssize_t _watched
         bint _goes_on
 
-    def __init__(self, Folding folding not None, Detector acting not None, Detector alerts not None, *, dict ends=None,
-                 bint goes_on=False):
+    def __cinit__(self, Folding folding not None, Detector acting not None, Detector alerts not None, *,
+                  dict ends=None, bint goes_on=False):
         self.findings = []
         self._folding = folding
         self._acting = Tracker(acting, ends=ends)
         self._alerts = Tracker(alerts, ends=ends) if alerts.matchers else None
         self._offsets = Offsets()
+        self._open_start = self._open_alert = -1
         self._text = ""
         self._unwatched = []
         self._goes_on = goes_on
@@ -232,8 +244,9 @@ cdef class Redactor:
             Cut cut
             Py_ssize_t start, end
         for cut in cuts:
-            start, end = self._offsets.of(cut.start), self._offsets.of(cut.end - 1) + 1
-            if start >= self._left:
+            start, end = self._open_start, self._offsets.of(cut.end - 1) + 1
+            if start < 0:
+                start = self._offsets.of(cut.start)
                 pieces.append(self._take(start))
                 if cut.matcher.strength == BLOCKS and not self._goes_on:
                     self._block(cut, start)
@@ -241,7 +254,9 @@ cdef class Redactor:
                 pieces.append(cut.matcher.placeholder)
             self._take(end)
             if cut.open:
+                self._open_start = start
                 return "".join(pieces)
+            self._open_start = -1
             self.findings.append(found_in(cut, start, end))
         # A code point that leaves no trace in the shadow leaves with what stands before it.
         if decided == self._offsets.shadow_length:
@@ -269,8 +284,10 @@ cdef class Redactor:
         cdef:
             bytes shadow
             Cut cut
+            Py_ssize_t start
+        # An open cut may end with the last byte that is decided, so that one is not forgotten.
         if self._alerts is None:
-            self._offsets.forget(decided)
+            self._offsets.forget(decided - 1)
             if final:
                 self.findings = settled(self.findings)
             return 0
@@ -281,11 +298,11 @@ cdef class Redactor:
         shadow = shadow[: decided - self._watched]
         self._watched = decided
         for cut in self._alerts.feed(shadow, final):
+            start = self._offsets.of(cut.start) if self._open_alert < 0 else self._open_alert
+            self._open_alert = start if cut.open else -1
             if not cut.open:
-                self.findings.append(
-                    found_in(cut, self._offsets.of(cut.start), self._offsets.of(cut.end - 1) + 1)
-                )
-        self._offsets.forget(self._alerts.decided)
+                self.findings.append(found_in(cut, start, self._offsets.of(cut.end - 1) + 1))
+        self._offsets.forget(self._alerts.decided - 1)
         if final:
             self.findings = settled(self.findings)
         return 0

@@ -1,5 +1,13 @@
 # Where triggers end: what Hyperscan reports, kept small.
 
+
+cdef inline int check_stretches(array.array stretches) except -1:
+    """Whoever calls may hand in any array; read as another kind than it is, it would be read beyond its end."""
+    if stretches is None or stretches.ob_descr.typecode != c"I" or len(stretches) < 2 or len(stretches) & 1:
+        raise ValueError("stretches are an array of unsigned integers: first, last, first, last …")
+    return 0
+
+
 def collect(pattern, start, unsigned int end, flags, dict ends not None) -> None:
     """A match handler: adds each end to its pattern's stretches in `ends`, an array of first, last, first, last …
 
@@ -14,6 +22,7 @@ def collect(pattern, start, unsigned int end, flags, dict ends not None) -> None
         known.data.as_uints[0] = known.data.as_uints[1] = end
         ends[pattern] = known
         return
+    check_stretches(known)
     last = len(known) - 1
     places = known.data.as_uints
     if end > places[last] and end - places[last] > GAP_MAX:
@@ -52,7 +61,7 @@ cdef class Scanner:
         list _of_words
         unsigned int _reach
 
-    def __init__(self, databases, *, make_scratch, int first_word, of_words, unsigned int reach):
+    def __cinit__(self, databases, *, make_scratch, int first_word, of_words, unsigned int reach):
         self._databases = list(databases)
         self._scans = [database.scan for database in databases]
         self._make_scratch = make_scratch
@@ -87,10 +96,13 @@ cdef class Scanner:
         cdef dict spread = {}
         cdef int number
         for key, stretches in ends.items():
+            check_stretches(stretches)
             number = key
             if number < self._first_word:
                 _join(spread, key, stretches)
                 continue
+            if number - self._first_word >= len(self._of_words):
+                raise ValueError("a database reports a word that no pattern asked for")
             behind = self._behind(stretches)
             patterns = self._of_words[number - self._first_word]
             for pattern in patterns:

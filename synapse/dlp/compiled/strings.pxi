@@ -13,10 +13,17 @@ cdef class StringWalk:
     cdef str _encoded
     cdef long long _number_min
 
-    def __init__(self, *, frozenset known not None, dict media not None = {}, str encoded not None = "",
-                 long long number_min = 0):
+    def __cinit__(self, *, frozenset known not None, dict media not None = {}, str encoded not None = "",
+                  long long number_min = 0):
         self._known = known
-        self._media = media
+        self._media = dict(media)
+        if not all(
+            type(named) is tuple and len(named) == 2 and type(named[0]) is str and type(named[1]) is str
+            for named in self._media.values()
+        ):
+            raise ValueError("a medium is named by its key and by what its value begins with")
+        if number_min < 0:
+            raise ValueError("numbers are taken whatever their sign; give the least as a positive one")
         self._encoded = encoded
         self._number_min = number_min
 
@@ -25,7 +32,7 @@ cdef class StringWalk:
 
         So it is for a value nested deeper than `depth_max` objects and arrays, or that is not of JSON's own types.
         """
-        return self._take(value, None, strings, escaped, depth_max)
+        return self._take(value, None, strings, escaped, min(depth_max, DEPTH_MAX))
 
     cdef bint _take(self, value, key, list strings, list escaped, int room) except -1:
         if PyUnicode_CheckExact(value):
@@ -93,7 +100,7 @@ def same_quotes(bytes payload not None, value, *, int depth_max) -> bool:
         Py_ssize_t index, there = 0, written = 0
     for index in range(len(payload)):
         there += characters[index] == 0x22
-    return _add_quotes(value, &written, depth_max) and there == written
+    return _add_quotes(value, &written, min(depth_max, DEPTH_MAX)) and there == written
 
 
 cdef bint _add_quotes(value, Py_ssize_t* count, int room) except -1:

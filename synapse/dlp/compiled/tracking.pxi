@@ -59,12 +59,19 @@ cdef class Detector:
         list _lives
         object _scan
 
-    def __init__(self, matchers, *, lives, scan, Py_ssize_t left_chars):
-        self.matchers = {matcher.index: matcher for matcher in matchers}
-        self.narrowest = min([matcher.narrowest for matcher in matchers], default=0)
-        self.widest = max([matcher.widest for matcher in matchers], default=0)
-        self.left_chars = left_chars
+    def __cinit__(self, matchers, *, lives, scan, Py_ssize_t left_chars):
+        if not 1 <= left_chars <= TEXT_MAX:
+            raise ValueError("at least the character to the left of a match matters")
         self._lives = list(lives)
+        if not all(type(live) is Live for live in self._lives):
+            raise TypeError("what a detector holds back is told by objects of class Live")
+        known = list(matchers)
+        if not all(type(matcher) is Matcher for matcher in known):
+            raise TypeError("a detector's matchers are all of class Matcher")
+        self.matchers = {matcher.index: matcher for matcher in known}
+        self.narrowest = min([matcher.narrowest for matcher in known], default=0)
+        self.widest = max([matcher.widest for matcher in known], default=0)
+        self.left_chars = left_chars
         self._scan = scan
 
     def only(self, matchers):
@@ -106,7 +113,7 @@ cdef class Tracker:
         Cut _cut
         list _runs
 
-    def __init__(self, Detector detector not None, *, dict ends=None):
+    def __cinit__(self, Detector detector not None, *, dict ends=None):
         self.decided = 0
         self._detector = detector
         self._ends = None if ends is None else detector.own(ends)
@@ -116,10 +123,12 @@ cdef class Tracker:
     cpdef list feed(self, bytes shadow, bint final=False):
         """The cuts that are new, and first the one that was open, if any. All of them end at or before `decided`."""
         cdef:
-            bytes held = self._held + shadow if self._held else shadow
-            bytes window
+            bytes held, window
             list cuts = []
             Py_ssize_t before = len(self._left), stop
+        if shadow is None:
+            raise TypeError("a shadow is bytes")
+        held = self._held + shadow if self._held else shadow
         if self._cut is not None:
             held = self._swallow(held, cuts, final)
             before = len(self._left)
@@ -161,7 +170,7 @@ cdef class Tracker:
             Py_ssize_t stop, shift = self.decided - before
             list cursors = []
         for index, stretches in ends.items():
-            cursor = cursor_at(<Matcher> detector.matchers[index], window, stretches, before)
+            cursor = cursor_at(<Matcher?> detector.matchers[index], window, stretches, before)
             if cursor.start != NOWHERE:
                 cursors.append(cursor)
         seen.start = seen.end = 0
