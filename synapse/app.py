@@ -16,9 +16,10 @@ from .api.client_address import AddressResolver
 from .api.data_plane import PREFIX, DataPlane
 from .api.health import LIVE_PATHS, READY_PATHS, Health
 from .chat import RequestLimits
-from .dlp import Ruleset
 from .limits import SharedLimiter
 from .pipeline import Pipeline
+from .policy_directory import PolicyDirectory
+from .policy_follower import PolicyFollower, PolicyLoader, Tell
 from .postgres.audit_log import PostgresAuditLog
 from .postgres.console_database import ConsoleDatabase
 from .postgres.overview import PostgresRecords
@@ -43,7 +44,6 @@ class Prepared:
 
     settings: Settings
     dsn: str = field(repr=False)  # it holds a password
-    ruleset: bytes = field(repr=False)  # compiled and serialised
 
 
 class Gateway(Application):
@@ -93,13 +93,18 @@ class Gateway(Application):
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def build_app(prepared: Prepared) -> Gateway:
-    """One worker's application, built in the worker; connections are opened when its lifespan begins."""
+def build_app(prepared: Prepared, *, tell: Tell) -> Gateway:
+    """One worker's application, built in the worker; connections are opened when its lifespan begins.
+
+    `tell` says something about DLP policies to the parent.
+    """
     settings = prepared.settings
+    directory = PolicyDirectory(settings.state_dir)
+    loader = PolicyLoader(directory)
     connect = functools.partial(runtime_connection, prepared.dsn)
     policy = PostgresPolicySource(
         prepared.dsn,
-        rulesets=_rulesets(prepared.ruleset),
+        policies=loader.first(),
         provisioned_upstreams=settings.provisioned_upstreams(),
         provisioned_models=settings.provisioned_models(),
     )
@@ -137,6 +142,7 @@ def build_app(prepared: Prepared) -> Gateway:
         addresses=addresses,
     )
 
+    follower = PolicyFollower(directory, loader, policy, tell)
     tasks: list[asyncio.Task[None]] = []
 
     @app.on_start
@@ -145,6 +151,7 @@ def build_app(prepared: Prepared) -> Gateway:
         pools.append(await runtime_pool(prepared.dsn, size_max=settings.database.connections_max))
         await policy.start()
         await audit.start()
+        tasks.append(asyncio.create_task(follower.run(), name="policy follower"))
 
     @app.on_stop
     async def stop(_: Application) -> None:
@@ -159,11 +166,6 @@ def build_app(prepared: Prepared) -> Gateway:
         limiter.close()
 
     return app
-
-
-def _rulesets(blob: bytes) -> dict[str, Ruleset]:
-    ruleset = Ruleset.loads(blob)
-    return {ruleset.name: ruleset}
 
 
 def _secret_bytes(settings: Settings) -> bytes | None:

@@ -6,6 +6,7 @@
     ├── LimitExceeded        429  rate_limit_exceeded, token_budget_exhausted
     ├── PromptBlocked        400  content_policy_violation
     ├── InvalidRequest       400  invalid_json, invalid_parameter; 408, 413, 415 and 404, 405 likewise
+    ├── PolicyUnavailable    503  policy_unavailable
     ├── NoTarget             503  no_target
     ├── UpstreamError        502  upstream_error
     │   ├── UpstreamConnectError       never reached it: nothing was sent
@@ -122,6 +123,14 @@ class InvalidRequest(GatewayError):
         super().__init__(message, param=param)
         self.code = code
         self.status = status
+
+
+class PolicyUnavailable(GatewayError):
+    """The DLP policy of the key is not compiled yet, or is no more. Nothing passes without it."""
+
+    status = 503
+    code = "policy_unavailable"
+    retryable = True
 
 
 class NoTarget(GatewayError):

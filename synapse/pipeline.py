@@ -81,7 +81,7 @@ class Pipeline:
             exchange.lap("auth")
 
             # 2. Prompt DLP.
-            ruleset = snapshot.rulesets[key.binding.dlp_policy]
+            ruleset = snapshot.ruleset_for(key, self.clock.now_us())
             verdict = prompt_dlp.inspect(request.body, ruleset, history=key.binding.history, limits=self.limits)
             exchange.inspected(verdict, policy_version=ruleset.version)
             exchange.lap("dlp_in")

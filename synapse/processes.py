@@ -5,6 +5,9 @@ import os
 import signal
 import sys
 
+# What the parent answers. A child that is forked waits with these until its own answers are in place.
+SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from . import __version__
 from .app import Prepared
 from .limits import SegmentError, SharedLimiter
+from .policy_keeper import PolicyKeeper
 from .postgres.embedded import Access, EmbeddedPostgres
 from .postgres.first_owner import OWNER_LOGIN, ensure_first_owner, forget_first_password
 from .postgres.migrations import upgrade
 from .postgres.state_directory import make_state_directory
-from .ruleset_cache import compiled_default_ruleset
 from .serve_demo import DEMO_MODELS, DemoAccess, demo_access
 from .server import Server, require_free_port
 from .settings import ProvisionedModel, ProvisionedUpstream, Settings
@@ -41,14 +41,17 @@ def serve(settings: Settings, *, demo: bool, say: Say) -> None:
         _refuse_own_demo_upstream(settings)
     _prepare_state_dir(settings.state_dir)
     with ExitStack() as running:
-        with compiled_default_ruleset(settings.state_dir) as ruleset:
+        policies = PolicyKeeper(settings.state_dir, file=settings.dlp.file, file_required=settings.policy_file_required)
+        with policies.starting():
             database, embedded = _database(settings, running)
             asyncio.run(upgrade(database.owner))
             access: DemoAccess | None = None
             if demo:
                 settings = _with_demo_models(settings, _start_demo(running))
                 access = asyncio.run(demo_access(database.runtime, settings.state_dir))
-            prepared = Prepared(settings=settings, dsn=database.runtime, ruleset=ruleset())
+            policies.prepare(database.runtime)
+        running.callback(policies.stop)
+        prepared = Prepared(settings=settings, dsn=database.runtime)
         # Last, so that little can fail between making the first user and showing the password.
         first_password = asyncio.run(_first_password(settings, database))
 
@@ -57,7 +60,8 @@ def serve(settings: Settings, *, demo: bool, say: Say) -> None:
             if first_password is not None:
                 forget_first_password(settings.state_dir)
 
-        Server(prepared, on_ready=announce, look_after=embedded.check if embedded is not None else None).run()
+        look_after = embedded.check if embedded is not None else None
+        Server(prepared, on_ready=announce, policies=policies, look_after=look_after).run()
 
 
 def _refuse_own_demo_upstream(settings: Settings) -> None:

@@ -3,7 +3,6 @@
 The parent prepares what workers share and then only supervises: it opens no threads or pools before it forks.
 """
 
-import math
 import multiprocessing
 import os
 import signal
@@ -21,9 +20,11 @@ from granian.server import MPServer
 
 from .app import AUDIT_DRAIN_S, Prepared
 from .listening import BACKLOG, Claim, claimed, require_free_port
+from .policy_keeper import PolicyKeeper
+from .processes import SIGNALS
 from .startup import StartupError
 from .supervisor import Place, Supervisor, Worker
-from .worker import SIGNALS, Birth, load_worker
+from .worker import Birth, load_worker
 
 __all__ = ["Server", "require_free_port"]
 
@@ -31,7 +32,8 @@ __all__ = ["Server", "require_free_port"]
 HEAD_TIMEOUT_S = 10
 # Connections open per worker; idle keep-alive connections count too.
 CONNECTIONS_MAX = 16_384
-LOOK_AFTER_INTERVAL_S = 1.0
+# A change of the policy file is noticed within two of these. A look costs some microseconds.
+LOOK_AFTER_INTERVAL_S = 0.1
 
 
 class Server(MPServer):
@@ -41,9 +43,14 @@ class Server(MPServer):
     """
 
     def __init__(
-        self, prepared: Prepared, *, on_ready: Callable[[], None], look_after: Callable[[], None] | None = None
+        self,
+        prepared: Prepared,
+        *,
+        on_ready: Callable[[], None],
+        policies: PolicyKeeper,
+        look_after: Callable[[], None] | None = None,
     ) -> None:
-        """`look_after` is called about every second, in the main thread, for what else the parent keeps running."""
+        """`look_after` is called many times a second, in the main thread, for what else the parent keeps running."""
         server = prepared.settings.server
         super().__init__(
             "synapse",
@@ -66,6 +73,7 @@ class Server(MPServer):
         )
         self._prepared = prepared
         self._on_ready = on_ready
+        self._policies = policies
         self._look_after = look_after
         self._started = False
         self._claim: Claim | None = None
@@ -116,8 +124,10 @@ class Server(MPServer):
         while self._started and not self.interrupt_signal:
             if self.reload_signal:
                 self.reload_signal = False
+                self._policies.reread()
                 self._supervisor.reload()
-            self._supervisor.attend(wait_s=LOOK_AFTER_INTERVAL_S if self._look_after else math.inf)
+            self._supervisor.attend(wait_s=LOOK_AFTER_INTERVAL_S)
+            self._policies.attend(self._supervisor.pids(), forget=partial(self._forget, None))
             if self._look_after is not None:
                 self._look_after()
 
@@ -133,7 +143,7 @@ class Server(MPServer):
         # The worker calls `listen` when its application has started.
         self._shd: Any = SocketHolder(place.listener.fileno(), False, BACKLOG)  # type: ignore[call-arg]  # nor this
         receiver, sender = multiprocessing.Pipe(duplex=False)
-        birth = Birth(os.getpid(), sender, partial(self._forget, place))
+        birth = Birth(os.getpid(), sender, self._policies.teller, partial(self._forget, place))
         worker = self._spawn_worker(place.index, self._spawn_target, partial(self._target_loader, birth))
         with sender:
             signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -143,8 +153,8 @@ class Server(MPServer):
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
         return Worker(worker.inner, receiver, time.monotonic())
 
-    def _forget(self, own: Place) -> None:
-        """In a worker: let go of what was inherited and is not its own."""
+    def _forget(self, own: Place | None) -> None:
+        """In a child: let go of what was inherited and is not its own."""
         assert self._claim is not None, "workers are started by run()"
         self._claim.holder.close()
         self._supervisor.forget(own)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, IPvAnyNetwork, SecretStr
+from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, IPvAnyNetwork, PrivateAttr, SecretStr
 
 from .model import Zone
 from .policy import Target, Upstream
-from .settings_sources import Gathered, Problem, SettingsError, gather, validation_problems
+from .settings_sources import CONFIG_VARIABLE, Gathered, Problem, SettingsError, gather, validation_problems
 from .settings_table import settings_markdown
 
 __all__ = ["Settings", "SettingsError", "load_settings", "settings_table"]
@@ -132,6 +132,16 @@ class UpstreamClientSettings(Section):
     )
 
 
+class DlpSettings(Section):
+    """Data-loss prevention. See [policies.md](policies.md)."""
+
+    file: Annotated[Path, AfterValidator(lambda path: path.expanduser().absolute())] | None = Field(
+        default=None,
+        description="The policy file. It is watched; a change is in force within a second, a mistake changes nothing.",
+        json_schema_extra={"shown_default": "`dlp.toml` beside `synapse.toml`, else in `state_dir`, when there is one"},
+    )
+
+
 class AdminSettings(Section):
     """The administration console. Without a password the first start makes one at random and shows it once."""
 
@@ -187,9 +197,17 @@ class Settings(Section):
     database: DatabaseSettings = Field(default_factory=DatabaseSettings)
     audit: AuditSettings = Field(default_factory=AuditSettings)
     upstream: UpstreamClientSettings = Field(default_factory=UpstreamClientSettings)
+    dlp: DlpSettings = Field(default_factory=DlpSettings)
     admin: AdminSettings = Field(default_factory=AdminSettings)
     upstreams: tuple[ProvisionedUpstream, ...] = Field(default=(), description="Provisioned upstreams.")
     models: tuple[ProvisionedModel, ...] = Field(default=(), description="Provisioned models.")
+
+    # Whether `dlp.file` was given: then it must be there.
+    _policy_file_required: bool = PrivateAttr(default=False)
+
+    @property
+    def policy_file_required(self) -> bool:
+        return self._policy_file_required
 
     def provisioned_upstreams(self) -> dict[str, Upstream]:
         """The `[[upstreams]]` as the policy knows them, by name."""
@@ -227,10 +245,14 @@ def load_settings(
     """
     gathered = gather(Settings, config=config, environ=environ, options=options or {}, aliases=ALIASES)
     gathered.tree.setdefault("state_dir", str(_state_dir(environ)))
+    policy_file_given = gathered.value(("dlp", "file")) is not None
+    if not policy_file_given:
+        gathered.put(("dlp", "file"), str(_policy_file(gathered, config, environ)), "default")
     settings, invalid = validation_problems(Settings, gathered)
     problems = [*gathered.problems, *invalid, *_unknown_upstreams(gathered), *_weak_secrets(gathered)]
     if problems or settings is None:
         raise SettingsError([str(problem) for problem in problems])
+    settings._policy_file_required = policy_file_given
     return settings
 
 
@@ -246,6 +268,14 @@ def _state_dir(environ: Mapping[str, str]) -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/synapse")
     return Path(environ.get("HOME") or Path.home()) / ".local/state/synapse"
+
+
+def _policy_file(gathered: Gathered, config: Path | None, environ: Mapping[str, str]) -> Path:
+    """Where a policy file is looked for: beside the configuration, else in the state directory."""
+    configuration = config or Path(environ.get(CONFIG_VARIABLE) or "")
+    beside = [configuration.parent] if configuration != Path() else []
+    places = [place / "dlp.toml" for place in (*beside, Path(str(gathered.value(("state_dir",)))).expanduser())]
+    return next((place for place in places if place.exists()), places[0])
 
 
 def _unknown_upstreams(gathered: Gathered) -> list[Problem]:

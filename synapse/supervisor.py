@@ -93,8 +93,13 @@ class Supervisor:
         self._to_reload = list(self.places)
         self._look_around()
 
-    def forget(self, own: Place) -> None:
-        """In a worker, after the fork: let go of what belongs to the parent and to other workers."""
+    def pids(self) -> list[int]:
+        """The workers that serve."""
+        workers = [place.worker for place in self.places if place.worker is not None]
+        return [worker.process.pid for worker in workers if worker.process.pid is not None]
+
+    def forget(self, own: Place | None) -> None:
+        """In a child, after the fork: let go of what belongs to the parent and to other workers."""
         for place in self.places:
             if place is not own:
                 place.close()

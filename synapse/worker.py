@@ -4,15 +4,18 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
+from typing import Any
 
+import orjson
 from blacksheep import Application
 
 from .app import AUDIT_DRAIN_S, Gateway, Prepared, build_app
-from .processes import die_with_parent
+from .processes import SIGNALS, die_with_parent
 
 GC_YOUNG_MAX = 20_000
 # Before the time that open requests have is over: to end what is still open, and have it on record.
@@ -22,8 +25,6 @@ END_INTERVAL_S = 0.1
 # What Granian's event loop waits for while it serves, in its `server/mp.py`.
 _SERVING = "_spawn_asgi_lifespan_worker.<locals>._main"
 SERVING_POLL_S = 0.005
-# The parent has them wait from before the fork until the worker has put its own answers to them in place.
-SIGNALS = frozenset((signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,8 @@ class Birth:
 
     parent: int
     ready: Connection
+    # Shared by all workers: what each says about DLP policies.
+    teller: Connection
     forget: Callable[[], None]
 
 
@@ -40,7 +43,7 @@ def load_worker(prepared: Prepared, birth: Birth) -> Gateway:
     _answer_signals()
     die_with_parent(birth.parent, signal.SIGTERM)
     birth.forget()
-    app = build_app(prepared)
+    app = build_app(prepared, tell=partial(_tell_parent, birth.teller))
 
     @app.after_start
     async def report(_: Application) -> None:
@@ -53,6 +56,12 @@ def load_worker(prepared: Prepared, birth: Birth) -> Gateway:
     gc.freeze()
     gc.set_threshold(GC_YOUNG_MAX, 20, 50)
     return app
+
+
+def _tell_parent(teller: Connection, message: Mapping[str, Any]) -> None:
+    # A short message goes into a pipe as a whole or not at all. One that is lost is said again, or shows in the log.
+    with suppress(OSError):
+        teller.send_bytes(orjson.dumps({"pid": os.getpid(), **message}))
 
 
 def _tell(ready: Connection) -> None:

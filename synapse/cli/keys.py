@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ..policy import Limits
     from ..postgres.store import KeyRecord, NewKey
 
-# The policies a key can be bound to.
-DLP_POLICIES = ("default",)
 UNLIMITED = "unlimited"
 
 KeyArgument = Annotated[str, typer.Argument(help="The key's id, or its first 12 characters (syn_…).")]
@@ -51,7 +49,7 @@ def create(
     ] = ClassificationChoice.SENSITIVE,
     system_prompt: Annotated[str | None, typer.Option(help="Put before every conversation.")] = None,
     system_prompt_file: Annotated[Path | None, typer.Option(help="The same, read from a file.")] = None,
-    dlp_policy: Annotated[str, typer.Option(help="The DLP policy its traffic is scanned with.")] = DLP_POLICIES[0],
+    dlp_policy: Annotated[str, typer.Option(help="The DLP policy its traffic is scanned with.")] = "default",
     history: Annotated[
         HistoryChoice, typer.Option(help="What a blocked text in an earlier turn leads to.")
     ] = HistoryChoice.REDACT,
@@ -75,6 +73,7 @@ def create(
     """
     from ..policy import Limits
     from ..postgres import store
+    from ..postgres.dlp_versions import dlp_policy_names
 
     request = store.KeyRequest(
         team=team,
@@ -89,12 +88,12 @@ def create(
         expires_at=None if expires is None else expiry(expires),
         limits=_changed(Limits(), requests_per_minute, concurrent_requests, tokens_per_day),
     )
-    place = Place(state_dir, config)
-    new = change(
-        place,
-        lambda connection: store.create_key(connection, request, dlp_policies=DLP_POLICIES, now=datetime.now(UTC)),
-    )
-    _show_new(new, json=json)
+
+    async def make(connection: Any) -> "NewKey":
+        policies = await dlp_policy_names(connection)
+        return await store.create_key(connection, request, dlp_policies=policies, now=datetime.now(UTC))
+
+    _show_new(change(Place(state_dir, config), make), json=json)
 
 
 @app.command("list")

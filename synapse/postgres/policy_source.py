@@ -7,17 +7,25 @@ import asyncio
 import logging
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
 
-from ..dlp import Ruleset
-from ..policy import Snapshot, Target, Upstream
+from ..policy import Policies, Snapshot, Target, Upstream
 from ..startup import StartupError
 from .connect import UNREACHABLE, unreachable
 from .pool import runtime_connection
 from .queries import control_queries
-from .snapshot import ControlRows, PolicyRefused, Provisioned, build_snapshot, shadowed_names
+from .snapshot import (
+    ControlRows,
+    PolicyRefused,
+    Provisioned,
+    build_snapshot,
+    keeping_bound,
+    shadowed_names,
+    with_policies,
+)
 
 CHANNEL = "synapse_policy"
 # A burst of changes, such as a script that makes keys, becomes one load.
@@ -36,18 +44,19 @@ class PostgresPolicySource:
         self,
         dsn: str,
         *,
-        rulesets: Mapping[str, Ruleset],
+        policies: Policies,
         provisioned_upstreams: Mapping[str, Upstream] | None = None,
         provisioned_models: Mapping[str, tuple[Target, ...]] | None = None,
         poll_interval_s: float = POLL_INTERVAL_S,
     ) -> None:
         self._dsn = dsn
-        self._provisioned = Provisioned(rulesets, provisioned_upstreams or {}, provisioned_models or {})
+        self._provisioned = Provisioned(policies, provisioned_upstreams or {}, provisioned_models or {})
         self._poll_interval_s = poll_interval_s
         self._snapshot: Snapshot | None = None
         # The version of the rows last looked at, which a refused snapshot does not put into force.
         self._seen_version: int | None = None
         self._changed = asyncio.Event()
+        self._dlp_number = 0
         self._connection: asyncpg.Connection[Any] | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -60,6 +69,22 @@ class PostgresPolicySource:
     def loaded(self) -> bool:
         """Whether there is a snapshot in force."""
         return self._snapshot is not None
+
+    @property
+    def dlp_number(self) -> int:
+        """The newest version of the DLP policies in the database, 0 when there is none."""
+        return self._dlp_number
+
+    def use(self, policies: Policies) -> None:
+        """Scan with other policies from the next request on."""
+        before, snapshot = self._provisioned, self.snapshot
+        kept = keeping_bound(policies, before.policies, snapshot)
+        for name in sorted(kept.names - policies.names):
+            logger.error(
+                "the DLP policy '%s' is gone, but keys are bound to it: they stay under its last version", name
+            )
+        self._provisioned = replace(before, policies=kept)
+        self._snapshot = with_policies(snapshot, kept)
 
     async def start(self) -> None:
         """Load the first snapshot, then keep it up to date. Raises StartupError when there is none to be had."""
@@ -145,6 +170,7 @@ class PostgresPolicySource:
         for name in shadowed_names(rows, self._provisioned):
             logger.warning("the %s in the database has no effect: the configuration file provisions it", name)
         self._snapshot, self._seen_version = snapshot, rows.version
+        self._dlp_number = rows.dlp_number
 
 
 async def _read(connection: "asyncpg.Connection[Any]") -> ControlRows:
@@ -159,4 +185,5 @@ async def _read(connection: "asyncpg.Connection[Any]") -> ControlRows:
             keys=await connection.fetch(queries["keys"], None, None),
             upstreams=await connection.fetch(queries["upstreams"]),
             models=await connection.fetch(queries["models"]),
+            dlp_number=await connection.fetchval(queries["dlp_number"]),
         )

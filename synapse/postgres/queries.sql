@@ -107,3 +107,32 @@ DELETE FROM synapse.models WHERE upstream = $1;
 -- name: policy_version
 -- Moves with every change of the tables above; with the database's own time.
 SELECT version, now() AS now FROM synapse.policy_version;
+
+-- name: dlp_number
+-- The newest version of the DLP policies, 0 when there is none.
+SELECT coalesce(max(number), 0) FROM synapse.dlp_policy_versions;
+
+-- name: dlp_version_insert
+-- A new version of the DLP policies, in force from now on where no file is in charge.
+INSERT INTO synapse.dlp_policy_versions (author, source, sha256, engine, names, policies, document, note)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+RETURNING number;
+
+-- name: dlp_versions
+-- Versions of the DLP policies, the newest first: at most so many, or one by its number.
+SELECT number, applied_at, author, source, sha256, engine, names, policies, document, note
+FROM synapse.dlp_policy_versions
+WHERE $1::bigint IS NULL OR number = $1
+ORDER BY number DESC
+LIMIT $2;
+
+-- name: dlp_bound
+-- How many keys that can still be used are bound to each DLP policy.
+SELECT dlp_policy AS name, count(*) AS keys
+FROM synapse.api_keys
+WHERE disabled_at IS NULL OR disabled_at > now()
+GROUP BY dlp_policy;
+
+-- name: dlp_lock
+-- One writer of versions at a time, until the transaction ends ("dlp" in ASCII).
+SELECT pg_advisory_xact_lock(6581360);

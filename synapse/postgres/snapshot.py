@@ -5,16 +5,15 @@ in and where text goes, and a database can be altered by others.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, get_args
 
 import orjson
 
-from ..dlp import Ruleset
 from ..model import Classification, Zone
-from ..policy import Binding, Key, Limits, Snapshot, Target, Upstream
+from ..policy import Binding, Key, Limits, Policies, Snapshot, Target, Upstream, exempt_keys
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -32,13 +31,15 @@ class ControlRows:
     keys: Rows
     upstreams: Rows
     models: Rows
+    # The newest version of the DLP policies that is kept there, 0 when there is none.
+    dlp_number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """What does not come from the database: compiled rulesets, and the routes of the configuration file."""
+    """What does not come from the database: compiled policies, and the routes of the configuration file."""
 
-    rulesets: Mapping[str, Ruleset]
+    policies: Policies
     upstreams: Mapping[str, Upstream]
     models: Mapping[str, tuple[Target, ...]]
 
@@ -52,13 +53,31 @@ def build_snapshot(rows: ControlRows, provisioned: Provisioned) -> Snapshot:
         if upstream is None:
             raise PolicyRefused(f"the model '{row['name']}' is served by an unknown upstream '{row['upstream']}'")
         models[row["name"]] = (*models.get(row["name"], ()), Target(upstream, row["upstream_model"]))
-    keys = [_key(row, now=rows.now, rulesets=provisioned.rulesets) for row in rows.keys]
+    policies = provisioned.policies
+    keys = [_key(row, now=rows.now, policies=policies.names | policies.compiled.keys()) for row in rows.keys]
     return Snapshot(
         version=rows.version,
         keys={key.sha256: key for key in keys},
         models={**models, **provisioned.models},
-        rulesets=provisioned.rulesets,
+        policies=policies.compiled,
+        exempt=exempt_keys(keys, policies.compiled),
     )
+
+
+def with_policies(snapshot: Snapshot, policies: Policies) -> Snapshot:
+    """The snapshot under other policies."""
+    exempt = exempt_keys(snapshot.keys.values(), policies.compiled)
+    return replace(snapshot, policies=policies.compiled, exempt=exempt)
+
+
+def keeping_bound(policies: Policies, before: Policies, snapshot: Snapshot) -> Policies:
+    """What of the policies before must stay, since keys are bound to it and the new ones know nothing of it.
+
+    A policy with keys is not removed by a file or a command. But a key may have been made at the same moment.
+    """
+    bound = {key.binding.dlp_policy for key in snapshot.keys.values()} - policies.names
+    kept = {name: policy for name, policy in before.compiled.items() if name in bound}
+    return Policies({**kept, **policies.compiled}, policies.names | kept.keys())
 
 
 def shadowed_names(rows: ControlRows, provisioned: Provisioned) -> list[str]:
@@ -73,14 +92,14 @@ def _upstream(row: Mapping[str, Any]) -> Upstream:
     return Upstream(**row)
 
 
-def _key(row: Mapping[str, Any], *, now: datetime, rulesets: Mapping[str, Ruleset]) -> Key:
+def _key(row: Mapping[str, Any], *, now: datetime, policies: Collection[str]) -> Key:
     name = f"the key {row['prefix']}"
     disabled = row["disabled_at"] is not None and row["disabled_at"] <= now
     _require(len(row["sha256"]) == 32, f"{name} has no SHA-256")
     _require(row["classification"] in get_args(Classification), f"{name} has an unknown classification")
     _require(row["history"] in {"redact", "block"}, f"{name} has an unknown history option")
     # A disabled key never meets its policy, so it must not keep the others from theirs.
-    _require(disabled or row["dlp_policy"] in rulesets, f"{name} has an unknown DLP policy '{row['dlp_policy']}'")
+    _require(disabled or row["dlp_policy"] in policies, f"{name} has an unknown DLP policy '{row['dlp_policy']}'")
     _require(bool(row["models"]), f"{name} has no models")
     limits = Limits(**{limit: row[limit] for limit in Limits.__dataclass_fields__})
     for limit in Limits.__dataclass_fields__:

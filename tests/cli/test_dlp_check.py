@@ -65,11 +65,34 @@ def test_json_has_the_problems(run: Command, rules_file: Path) -> None:
     result = run("dlp", "check", rules_file, "--json")
 
     assert result.exit_code == 1
-    assert [problem["rule"] for problem in json.loads(result.stdout)["problems"]] == ["customer"]
+    (problem,) = json.loads(result.stdout)["problems"]
+    assert (problem["file"], problem["line"], problem["subject"]) == (str(rules_file), 2, "rule customer")
+
+
+def test_a_policy_file_is_compiled_and_tried(run: Command, tmp_path: Path) -> None:
+    policies = tmp_path / "dlp.toml"
+    own = RULE.replace("[[rule]]", "[[rules]]").replace('category = "own"\n', "")
+    policies.write_text(own + '[policies.support]\nextends = "default"\n')
+    result = run("dlp", "check", policies)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"{policies} is in order.\n"
+
+    policies.write_text(own.replace("C-123456", "C-12") + '[policies.support]\nextends = "default"\n')
+    result = run("dlp", "check", policies)
+    assert result.exit_code == 1
+    assert f"{policies}:1: rule customer: it does not match its whole hit: the plain form" in result.stderr
+
+    policies.write_text('[policies.support]\nextends = "defalt"\nmode = "off"\n')
+    result = run("dlp", "check", policies)
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 2
+    assert f"{policies}:2: policy support: it extends 'defalt', which is no policy; did you mean default?" in (
+        result.stderr
+    )
 
 
 def test_a_file_that_is_not_there_is_said(run: Command, tmp_path: Path) -> None:
     result = run("dlp", "check", tmp_path / "missing.toml")
 
     assert result.exit_code == 1
-    assert "cannot be read: No such file or directory" in result.stderr
+    assert "cannot be read: there is no such file" in result.stderr

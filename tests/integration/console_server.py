@@ -31,7 +31,7 @@ class FixedPolicy:
         version=7,
         keys={},
         models={"echo": (Target(LOCAL, "echo"), Target(CLOUD, "echo-large")), "story": (Target(LOCAL, "story"),)},
-        rulesets={},
+        policies={},
     )
 
 

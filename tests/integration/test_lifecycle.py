@@ -21,8 +21,8 @@ import asyncpg
 import pytest
 from fixtures_gateway import Gateway, KeyMaker, free_port, running_gateway, wait_until
 
+from synapse.policy_build import Order, prepare
 from synapse.postgres.embedded import EmbeddedPostgres, borrowed_server
-from synapse.ruleset_cache import compiled_default_ruleset
 
 CHAT = {"model": "echo", "messages": [{"role": "user", "content": "hello"}]}
 
@@ -275,7 +275,7 @@ def test_workers_outlive_a_reload_that_fails_and_dead_ones_come_back_with_the_da
 def test_a_gateway_killed_just_after_it_forked_leaves_no_worker(
     public_tmp_path: Path, kept_rules: Path, pause_s: float
 ) -> None:
-    shutil.copytree(kept_rules, public_tmp_path / "state" / "cache")
+    shutil.copytree(kept_rules, public_tmp_path / "state" / "dlp")
     with starting_gateway(public_tmp_path) as process:
         workers = wait_until(lambda: first_workers(process.pid), timeout_s=20, what="the first worker")
         time.sleep(pause_s)  # the moment that is tried, not a wait for something
@@ -285,7 +285,7 @@ def test_a_gateway_killed_just_after_it_forked_leaves_no_worker(
 
 @pytest.mark.parametrize("pause_s", [0.0, 0.05, 0.1])
 def test_a_stop_just_after_the_fork_is_quick(public_tmp_path: Path, kept_rules: Path, pause_s: float) -> None:
-    shutil.copytree(kept_rules, public_tmp_path / "state" / "cache")
+    shutil.copytree(kept_rules, public_tmp_path / "state" / "dlp")
     with starting_gateway(public_tmp_path) as process:
         workers = wait_until(lambda: first_workers(process.pid), timeout_s=20, what="the first worker")
         time.sleep(pause_s)  # the moment that is tried, not a wait for something
@@ -298,9 +298,8 @@ def test_a_stop_just_after_the_fork_is_quick(public_tmp_path: Path, kept_rules: 
 def kept_rules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache with the compiled rules, so that workers are the first processes to be forked."""
     directory = tmp_path_factory.mktemp("rules")
-    with compiled_default_ruleset(directory) as ruleset:
-        ruleset()
-    return directory / "cache"
+    prepare(Order(directory, None, first=True))
+    return directory / "dlp"
 
 
 def test_of_two_gateways_started_together_on_one_port_one_is_refused(public_tmp_path: Path, kept_rules: Path) -> None:
@@ -308,7 +307,7 @@ def test_of_two_gateways_started_together_on_one_port_one_is_refused(public_tmp_
     directories = [public_tmp_path / name for name in ("one", "two")]
     for directory in directories:
         directory.mkdir(mode=0o711)
-        shutil.copytree(kept_rules, directory / "state" / "cache")
+        shutil.copytree(kept_rules, directory / "state" / "dlp")
     with (
         starting_gateway(directories[0], "--port", str(port)) as one,
         starting_gateway(directories[1], "--port", str(port)) as two,

@@ -10,20 +10,20 @@ import asyncpg
 import pytest
 from making import make_key
 
-from synapse.policy import Limits, Upstream
+from synapse.policy import DlpPolicy, Limits, Policies, Upstream
 from synapse.postgres import migrations, store, store_routes
 from synapse.postgres.embedded import EmbeddedPostgres
 from synapse.postgres.policy_source import PostgresPolicySource
 from synapse.startup import StartupError
 
-RULESETS: Any = {"default": object()}
+POLICIES = Policies({"default": DlpPolicy(object())}, frozenset({"default"}))  # type: ignore[arg-type]
 # Long enough that only a notification can explain a change within a second.
 NO_POLL_S = 3600.0
 
 
 @pytest.fixture
 async def source(postgres_dsn: str) -> AsyncIterator[PostgresPolicySource]:
-    one = PostgresPolicySource(postgres_dsn, rulesets=RULESETS, poll_interval_s=NO_POLL_S)
+    one = PostgresPolicySource(postgres_dsn, policies=POLICIES, poll_interval_s=NO_POLL_S)
     await one.start()
     yield one
     await one.stop()
@@ -42,7 +42,7 @@ def key_of(source: PostgresPolicySource, new: store.NewKey) -> Any:
 async def test_the_first_snapshot_is_there_after_start(runtime_pool: Any, postgres_dsn: str) -> None:
     new = await make_key(runtime_pool)
 
-    source = PostgresPolicySource(postgres_dsn, rulesets=RULESETS)
+    source = PostgresPolicySource(postgres_dsn, policies=POLICIES)
     assert not source.loaded
     await source.start()
 
@@ -103,7 +103,7 @@ async def test_a_change_without_a_notice_is_found_by_the_poll(runtime_pool: Any,
         "AS 'BEGIN UPDATE synapse.policy_version SET version = version + 1; RETURN NULL; END'"
     )
     await owner.close()
-    source = PostgresPolicySource(postgres_dsn, rulesets=RULESETS, poll_interval_s=0.02)
+    source = PostgresPolicySource(postgres_dsn, policies=POLICIES, poll_interval_s=0.02)
     await source.start()
 
     new = await make_key(runtime_pool)
@@ -131,14 +131,14 @@ async def test_a_row_that_makes_no_sense_keeps_the_last_snapshot_and_is_logged(
 async def test_a_first_snapshot_that_makes_no_sense_is_a_startup_error(runtime_pool: Any, postgres_dsn: str) -> None:
     new = await make_key(runtime_pool, dlp_policy="strict")
 
-    source = PostgresPolicySource(postgres_dsn, rulesets=RULESETS)
+    source = PostgresPolicySource(postgres_dsn, policies=POLICIES)
     with pytest.raises(StartupError, match=f"the key {new.record.prefix} has an unknown DLP policy 'strict'"):
         await source.start()
     await source.stop()
 
 
 async def test_a_database_that_is_away_at_the_start_is_a_startup_error() -> None:
-    source = PostgresPolicySource("postgresql://user:hunter2@127.0.0.1:1/synapse", rulesets=RULESETS)
+    source = PostgresPolicySource("postgresql://user:hunter2@127.0.0.1:1/synapse", policies=POLICIES)
 
     with pytest.raises(StartupError, match="is the server running at that address"):
         await source.start()
@@ -158,7 +158,7 @@ async def test_a_terminated_connection_is_made_again(
 
 
 async def test_a_stop_right_after_the_start_leaves_nothing_behind(runtime_pool: Any, postgres_dsn: str) -> None:
-    source = PostgresPolicySource(postgres_dsn, rulesets=RULESETS)
+    source = PostgresPolicySource(postgres_dsn, policies=POLICIES)
     await source.start()
     connection = source._connection
     await source.stop()
@@ -207,7 +207,7 @@ def test_with_postgres_away_the_last_snapshot_stays_and_changes_follow_when_it_i
     async def started() -> tuple[PostgresPolicySource, store.NewKey]:
         await migrations.upgrade(dsn)
         new = await connected_key()
-        one = PostgresPolicySource(dsn, rulesets=RULESETS, poll_interval_s=NO_POLL_S)
+        one = PostgresPolicySource(dsn, policies=POLICIES, poll_interval_s=NO_POLL_S)
         await one.start()
         return one, new
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from synapse.policy import Limits, Target, Upstream
+from synapse.policy import DlpPolicy, Limits, Policies, Target, Upstream
 from synapse.postgres.snapshot import ControlRows, PolicyRefused, Provisioned, build_snapshot, shadowed_names
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -44,7 +44,8 @@ UPSTREAM: Mapping[str, Any] = MappingProxyType(
 MODEL: Mapping[str, Any] = MappingProxyType(
     {"name": "echo", "upstream": "local", "upstream_model": "echo:1", "position": 0}
 )
-RULESETS: Any = {"default": object()}
+DEFAULT: Any = DlpPolicy(object())  # type: ignore[arg-type]
+POLICIES = Policies({"default": DEFAULT}, frozenset({"default", "strict"}))
 
 
 def rows(*, keys: Any = (KEY,), upstreams: Any = (UPSTREAM,), models: Any = (MODEL,)) -> ControlRows:
@@ -52,7 +53,7 @@ def rows(*, keys: Any = (KEY,), upstreams: Any = (UPSTREAM,), models: Any = (MOD
 
 
 def provisioned(**routes: Any) -> Provisioned:
-    return Provisioned(RULESETS, routes.get("upstreams", {}), routes.get("models", {}))
+    return Provisioned(POLICIES, routes.get("upstreams", {}), routes.get("models", {}))
 
 
 def test_rows_become_a_snapshot() -> None:
@@ -60,7 +61,7 @@ def test_rows_become_a_snapshot() -> None:
 
     key = snapshot.keys[bytes(32)]
     assert snapshot.version == 7
-    assert snapshot.rulesets is RULESETS
+    assert snapshot.policies == {"default": DEFAULT}
     assert snapshot.models == {"echo": (Target(Upstream("local", "http://host/v1", "on_prem", "vllm"), "echo:1"),)}
     assert (key.limits, key.disabled_at_us) == (Limits(60, None, 1000), None)
     assert (key.binding.models, key.binding.caps) == (frozenset({"echo"}), {"max_tokens": 5})

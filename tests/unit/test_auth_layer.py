@@ -37,7 +37,7 @@ def make_key(*, disabled_at_us: int | None = None, **binding: object) -> Key:
 
 
 def snapshot_of(key: Key) -> Snapshot:
-    return Snapshot(version=1, keys={key.sha256: key}, models={}, rulesets={})
+    return Snapshot(version=1, keys={key.sha256: key}, models={}, policies={})
 
 
 def test_the_right_key_is_found() -> None:

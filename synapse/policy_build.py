@@ -1,0 +1,386 @@
+"""Makes a version of the DLP policies: read, check, compile, try, put on record. Runs aside, in a process of its own.
+
+Nothing is put in force here: the outcome says what could be, or everything that speaks against it.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from . import __version__
+from .dlp import Catalogue, PolicyDocument, PolicyDocumentError, PolicyProblem, RuleError, Ruleset, load_catalogue
+from .dlp.policy_check import check_own_rules, check_placeholders
+from .dlp.policy_document import DOCUMENT_BYTES_MAX
+from .dlp.policy_resolution import DEFAULT_POLICY, catalogue_fingerprint, own_rules_key
+from .policy_directory import Active, ActivePolicy, PolicyDirectory
+from .postgres.connect import UNREACHABLE
+from .postgres.control_errors import ControlError
+from .postgres.dlp_versions import (
+    DlpVersion,
+    NewDlpVersion,
+    document_sha256,
+    keys_by_policy,
+    newest_dlp_version,
+    record_dlp_version,
+)
+from .postgres.pool import runtime_connection
+
+UNKNOWN_OWNER = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is wanted of a build."""
+
+    state_dir: Path
+    file: Path | None
+    # The file has been in charge: that it is gone is a mistake, and no reason to fall back on the database.
+    file_expected: bool = False
+    # At the start of a gateway what is on record is better than nothing.
+    first: bool = False
+    wanted: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What can come into force, and what is wrong with what should have. With neither, nothing has changed."""
+
+    active: Active | None = None
+    problems: tuple[Mapping[str, Any], ...] = ()
+    unchanged: bool = False
+    recorded: bool = True
+    in_charge: bool = False  # whether there is a file
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the database says."""
+
+    keys: Mapping[str, int] = field(default_factory=dict)
+    newest: DlpVersion | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A text of policies, and where it is from. `line 1` of it is the first of `name`."""
+
+    name: str
+    kind: str
+    text: str
+    author: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """What a document comes to: the policies that keys can be bound to, and the versions of its own."""
+
+    names: tuple[str, ...]
+    versions: Mapping[str, str]
+
+
+class Refused(Exception):
+    """Something is wrong with a source."""
+
+    def __init__(self, source: str, problems: Iterable[PolicyProblem]) -> None:
+        super().__init__(source)
+        self.problems = tuple({"file": source, **asdict(problem)} for problem in problems)
+
+
+def problem_text(problem: Mapping[str, Any]) -> str:
+    """A problem in a line for people."""
+    about = f"{problem['subject']}: " if problem["subject"] else ""
+    return f"{problem['file']}:{problem['line']}: {about}{problem['reason']}; {problem['remedy']}"
+
+
+def build(order: Order, await_dsn: Callable[[], str]) -> Outcome:
+    """`await_dsn` waits until the database can be asked; what is likely to be needed is compiled before."""
+    builder = _Builder(order)
+    if order.first:
+        builder.prepare()
+    return asyncio.run(builder.build(await_dsn()))
+
+
+def prepare(order: Order) -> None:
+    """Compile what a start is likely to need, and keep it."""
+    _Builder(order).prepare()
+
+
+def compile_document(catalogue: Catalogue, directory: PolicyDirectory, source: Source) -> Compiled:
+    """Check, compile and try every policy of a document. Raises Refused."""
+    document = _read(catalogue, source)
+    _check_own_rules(catalogue, directory, document, source)
+    compiled = _compile(catalogue, directory, document, source, sorted(document.policies) or [DEFAULT_POLICY])
+    return Compiled(catalogue.names(document), {name: policy.version for name, policy in compiled.items()})
+
+
+def refuse_vanished(gone: Collection[str], keys: Mapping[str, int] | None, source: Source) -> None:
+    """Raises Refused when keys are bound to a policy that is gone, or when nobody can say whether some are."""
+    problems = []
+    for name in sorted(gone):
+        if keys is None:
+            reason = "it is gone, and the database cannot say whether keys are bound to it"
+            problems.append(PolicyProblem(1, f"policy {name}", reason, "wait until the database is back"))
+        elif count := keys.get(name):
+            bound = "1 key is" if count == 1 else f"{count} keys are"
+            remedy = "put it back, or disable them first: `synapse keys list` shows them"
+            problems.append(PolicyProblem(1, f"policy {name}", f"it is gone, but {bound} bound to it", remedy))
+    if problems:
+        raise Refused(source.name, problems)
+
+
+def file_source(path: Path) -> Source:
+    """The text of a policy file. Raises Refused when it cannot be read, FileNotFoundError when it is not there."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(DOCUMENT_BYTES_MAX + 1)
+        return Source(str(path), "file", raw.decode("utf-8"), f"file:{_owner(path)}")
+    except FileNotFoundError:
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        problem = PolicyProblem(1, "", f"it cannot be read ({why})", "correct the file or its permissions")
+        raise Refused(str(path), [problem]) from error
+
+
+class _Builder:
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._directory = PolicyDirectory(order.state_dir)
+        self._directory.make()
+        self._before = self._directory.active()
+        self._engine = catalogue_fingerprint()
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        """Read when it is needed: starting a gateway whose policies have not changed takes less time than this."""
+        return load_catalogue()
+
+    def prepare(self) -> None:
+        """Compile the default policy while the database starts. What is wrong is found again, and said, by `build`."""
+        with suppress(Refused):
+            source = self._file() or _SHIPPED
+            before = self._before
+            if before is None or (before.sha256, before.engine) != (document_sha256(source.text), self._engine):
+                document = _read(self._catalogue, source)
+                _check_own_rules(self._catalogue, self._directory, document, source)
+                _compile(self._catalogue, self._directory, document, source, [DEFAULT_POLICY])
+
+    async def build(self, dsn: str) -> Outcome:
+        try:
+            connection = await runtime_connection(dsn)
+        except (*UNREACHABLE, asyncpg.PostgresError):
+            return await self._build(None)
+        try:
+            return await self._build(connection)
+        finally:
+            await connection.close()
+
+    async def _build(self, connection: "asyncpg.Connection[Any] | None") -> Outcome:
+        facts = await _facts(connection)
+        in_charge = self._order.file_expected
+        try:
+            file = self._file()
+            in_charge = in_charge or file is not None
+            outcome = await self._of_source(file or self._on_record(facts), facts, connection)
+        except Refused as refused:
+            outcome = await self._last_good(facts, connection, refused)
+        return replace(outcome, in_charge=in_charge)
+
+    async def _last_good(
+        self, facts: Facts | None, connection: "asyncpg.Connection[Any] | None", refused: Refused
+    ) -> Outcome:
+        """A gateway that starts while its file is broken goes on with what was in force."""
+        if not self._order.first or facts is None or facts.newest is None:
+            return Outcome(problems=refused.problems)
+        try:
+            outcome = await self._of_source(self._on_record(facts), facts, connection)
+        except Refused as worse:
+            both = {problem_text(problem): problem for problem in (*refused.problems, *worse.problems)}
+            return Outcome(problems=tuple(both.values()))
+        return replace(outcome, problems=refused.problems)
+
+    async def _of_source(
+        self, source: Source, facts: Facts | None, connection: "asyncpg.Connection[Any] | None"
+    ) -> Outcome:
+        if self._before is not None and self._is_in_force(self._before, source, facts):
+            return Outcome(active=self._before, unchanged=True)
+        catalogue = self._catalogue
+        document = _read(catalogue, source)
+        names = catalogue.names(document)
+        self._refuse_vanished(names, facts, source)
+        _check_own_rules(catalogue, self._directory, document, source)
+        needed = self._needed(facts) & set(names) or {DEFAULT_POLICY}
+        if not self._order.first:
+            needed |= document.policies.keys()
+        policies = _compile(catalogue, self._directory, document, source, sorted(needed))
+        versions = {name: policy.version for name, policy in policies.items()}
+        number = await self._record(connection, facts, source, names, versions)
+        return Outcome(
+            active=Active(
+                generation=0 if self._before is None else self._before.generation,
+                number=number or 0,
+                source=source.kind,
+                file=str(self._order.file) if source.kind == "file" else None,
+                sha256=document_sha256(source.text),
+                engine=self._engine,
+                names=names,
+                policies=policies,
+                complete=needed >= document.policies.keys(),
+                applied_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            ),
+            recorded=number is not None,
+        )
+
+    def _is_in_force(self, before: Active, source: Source, facts: Facts | None) -> bool:
+        """Whether nothing would change. Only what is whole on the disk, and on record, counts."""
+        newest = None if facts is None else facts.newest
+        same = (before.source, before.sha256, before.engine) == (
+            source.kind,
+            document_sha256(source.text),
+            self._engine,
+        )
+        return (
+            same
+            and newest is not None
+            and (newest.number, newest.sha256) == (before.number, before.sha256)
+            and (before.complete or self._order.first)
+            and self._needed(facts) & set(before.names) <= before.policies.keys()
+            and all(self._directory.compiled_version(one.key) == one.version for one in before.policies.values())
+        )
+
+    def _needed(self, facts: Facts | None) -> set[str]:
+        """What keys are bound to, as far as it is known."""
+        bound = (() if self._before is None else self._before.policies) if facts is None else facts.keys
+        return {*bound, *self._order.wanted, *((DEFAULT_POLICY,) if self._order.first else ())}
+
+    def _file(self) -> Source | None:
+        path = self._order.file
+        if path is None:
+            return None
+        try:
+            return file_source(path)
+        except FileNotFoundError:
+            if not self._order.file_expected:
+                return None
+            reason = "the policy file is not there"
+            raise Refused(
+                str(path), [PolicyProblem(1, "", reason, "put it back, or take it out of `dlp.file`")]
+            ) from None
+
+    def _on_record(self, facts: Facts | None) -> Source:
+        if facts is None:
+            reason = "the database that holds the policies is away"
+            raise Refused("database", [PolicyProblem(1, "", reason, "it is asked again when it is back")])
+        newest = facts.newest
+        if newest is None:
+            return _SHIPPED
+        kind = "shipped" if newest.document == "" else "database"
+        return Source(f"version {newest.number}", kind, newest.document, newest.author)
+
+    def _refuse_vanished(self, names: Collection[str], facts: Facts | None, source: Source) -> None:
+        """A policy stays as long as keys are bound to it: without it they could not be used any more."""
+        before = set() if self._before is None else set(self._before.names)
+        if facts is not None and facts.newest is not None:
+            before |= set(facts.newest.names)
+        refuse_vanished(before - set(names), None if facts is None else facts.keys, source)
+
+    async def _record(
+        self,
+        connection: "asyncpg.Connection[Any] | None",
+        facts: Facts | None,
+        source: Source,
+        names: Sequence[str],
+        policies: Mapping[str, str],
+    ) -> int | None:
+        """The number under which it is on record; None when it could not be put there."""
+        if connection is None or facts is None:
+            return None
+        newest, by_file = facts.newest, source.kind == "file"
+        if not (by_file or self._order.first or newest is None or newest.engine == self._engine):
+            # Gateways of two versions share the database: each would put its own on record, in turns, for ever.
+            return newest.number
+        new = NewDlpVersion(
+            author=source.author if by_file else f"synapse {__version__}",
+            source="file" if by_file else "shipped",
+            document=source.text,
+            engine=self._engine,
+            names=names,
+            policies=policies,
+        )
+        try:
+            return await record_dlp_version(connection, new)
+        except (*UNREACHABLE, asyncpg.PostgresError, ControlError):
+            return None
+
+
+_SHIPPED = Source("the shipped policies", "shipped", "", f"synapse {__version__}")
+
+
+async def _facts(connection: "asyncpg.Connection[Any] | None") -> Facts | None:
+    if connection is None:
+        return None
+    try:
+        return Facts(await keys_by_policy(connection), await newest_dlp_version(connection))
+    except (*UNREACHABLE, asyncpg.PostgresError):
+        return None
+
+
+def _read(catalogue: Catalogue, source: Source) -> PolicyDocument:
+    try:
+        return catalogue.read(source.text)
+    except PolicyDocumentError as error:
+        raise Refused(source.name, error.problems) from error
+
+
+def _check_own_rules(
+    catalogue: Catalogue, directory: PolicyDirectory, document: PolicyDocument, source: Source
+) -> None:
+    if not document.rules:
+        return
+    key = own_rules_key(document, catalogue.fingerprint)
+    if directory.was_checked(key):
+        return
+    if problems := check_own_rules(document):
+        raise Refused(source.name, problems)
+    directory.keep_checked(key)
+
+
+def _compile(
+    catalogue: Catalogue, directory: PolicyDirectory, document: PolicyDocument, source: Source, names: Iterable[str]
+) -> dict[str, ActivePolicy]:
+    """The policies, compiled unless they are kept. What is kept was tried before it was kept."""
+    policies: dict[str, ActivePolicy] = {}
+    problems: list[PolicyProblem] = []
+    for name in names:
+        policy = catalogue.resolve(name, document)
+        version = directory.compiled_version(policy.key)
+        if version is None:
+            try:
+                ruleset = Ruleset.compile(policy.rules, name=name, options=policy.options)
+            except RuleError as error:
+                line = document.rule_lines.get(error.rule, 1)
+                problems.append(PolicyProblem(line, f"rule {error.rule}", error.reason, "correct the rule"))
+                continue
+            if found := [one for one in check_placeholders(ruleset, document) if one not in problems]:
+                problems += found
+                continue
+            version = ruleset.version
+            directory.keep(policy.key, version=version, dump=ruleset.dumps())
+        policies[name] = ActivePolicy(policy.key, version, policy.exemptions)
+    if problems:
+        raise Refused(source.name, problems)
+    return policies
+
+
+def _owner(path: Path) -> str:
+    try:
+        return path.owner()
+    except (KeyError, OSError):
+        return UNKNOWN_OWNER
