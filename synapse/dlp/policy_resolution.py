@@ -187,11 +187,15 @@ def _problems(name: str, document: PolicyDocument, catalogue: Catalogue) -> Iter
         remedy = 'give it packs, such as packs = ["core", "secrets"], or let it extend another policy'
         yield PolicyProblem(table.line, f"policy {name}", "no rule is on in it", remedy)
         return
+    acting = {rule.id for rule in _rules(layers, rules)}
     for rule, override in table.overrides.items():
+        line, subject = table.override_lines[rule], f"policy {name}, rule {rule}"
         if override.enabled is None and not matching(rule, on):
             remedy = "remove it" if "*" in rule else "add `enabled = true`, or remove it"
-            line, subject = table.override_lines[rule], f"policy {name}, rule {rule}"
             yield PolicyProblem(line, subject, "it changes a rule that is off in this policy", remedy)
+        if override.enabled and rule in on - acting:
+            remedy = 'say what it is to do, such as prompt = "alert"'
+            yield PolicyProblem(line, subject, "it is switched on, but does nothing", remedy)
 
 
 def _deciding(rule: Rule, document: PolicyDocument) -> object:

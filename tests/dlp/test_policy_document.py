@@ -170,6 +170,15 @@ def test_what_is_too_large_is_refused(catalogue: Catalogue, text: str, what: str
     assert any(what in problem.reason for problem in problems(catalogue, text))
 
 
+def test_a_rule_that_is_switched_on_must_act(catalogue: Catalogue) -> None:
+    quiet = next(rule.id for rule in catalogue.rules if (rule.prompt, rule.answer) == ("off", "off"))
+    on = POLICY + f"[policies.own.rules.{quiet}]\nenabled = true\n"
+    (problem,) = problems(catalogue, on)
+    assert (problem.line, problem.subject) == (3, f"policy own, rule {quiet}")
+    assert "it is switched on, but does nothing" in problem.reason
+    assert actions(catalogue, catalogue.read(on + 'prompt = "alert"\n'), "own")[quiet] == ("alert", "off")
+
+
 def test_lines_are_found_whatever_is_written_before(catalogue: Catalogue) -> None:
     """Strings over several lines, brackets, comments and dotted keys must not move the line that is told."""
     text = (
@@ -196,7 +205,7 @@ def test_the_shipped_policies_are_what_they_promise(catalogue: Catalogue) -> Non
     assert {"us_ssn", "uk_nino", "email", "credit_card", "openai_key"} <= default.keys()
     assert {packs[rule] for rule in default.keys() - {"us_ssn", "uk_nino"}} == {"core", "secrets"}
     strict = actions(catalogue, nothing, "strict")
-    assert strict.keys() == packs.keys()
+    assert strict.keys() == {rule.id for rule in catalogue.rules if (rule.prompt, rule.answer) != ("off", "off")}
     assert strict["credit_card"] == ("block", "block")
     assert strict["email"] == default["email"]
     assert actions(catalogue, nothing, "pci")["credit_card"] == ("block", "block")

@@ -106,7 +106,7 @@ def test_a_stream_in_flight_keeps_its_policy(public_tmp_path: Path, demo_url: st
 
 
 def test_several_policies_are_in_force_at_once_and_a_new_key_has_its_own(public_tmp_path: Path, demo_url: str) -> None:
-    text = '[policies.lenient]\nextends = "default"\n[policies.lenient.rules.credit_card]\nprompt = "alert"\n'
+    text = '[policies.lenient]\nextends = "default"\n[policies.lenient.rules.credit_card]\nmode = "monitor"\n'
     with gateway_with_policies(public_tmp_path, demo_url, text) as gateway:
         default, lenient = new_key(gateway), new_key(gateway, "--dlp-policy", "lenient")
         assert ask_often(gateway, default, CARD) == {(200, "[REDACTED:credit_card]")}
