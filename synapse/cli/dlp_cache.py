@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..dlp import Rule, Ruleset, RulesetError
+from ..dlp.options import DEFAULT_OPTIONS, PolicyOptions
 from ..dlp.ruleset import version_of
 
 # Somebody who tries several policies and packs in turn keeps all of them; each takes a few megabytes.
@@ -29,12 +30,18 @@ def cache_folder() -> Path | None:
     return base / "synapse"
 
 
-def compiled(rules: Sequence[Rule], *, name: str, folder: Path | None) -> Ruleset:
-    """The rules, compiled now or by an earlier command."""
+def compiled(
+    rules: Sequence[Rule], *, name: str, folder: Path | None, options: PolicyOptions = DEFAULT_OPTIONS
+) -> Ruleset:
+    """The rules, compiled now or by an earlier command. Raises RuleError."""
     if folder is None:
-        return Ruleset.compile(rules, name=name)
-    path = folder / f"rules-{version_of(rules)}.hs"
-    return _kept(path) or _compiled_and_kept(rules, name, path)
+        return Ruleset.compile(rules, name=name, options=options)
+    path = folder / f"rules-{version_of(rules, options)}.hs"
+    if (kept := _kept(path)) is not None:
+        return kept
+    ruleset = Ruleset.compile(rules, name=name, options=options)
+    _keep(path, ruleset.dumps())
+    return ruleset
 
 
 def _kept(path: Path) -> Ruleset | None:
@@ -51,17 +58,14 @@ def _kept(path: Path) -> Ruleset | None:
         return None
 
 
-def _compiled_and_kept(rules: Sequence[Rule], name: str, path: Path) -> Ruleset:
-    """Keeping is best effort: without the file the next command compiles again."""
-    ruleset = Ruleset.compile(rules, name=name)
-    dump = ruleset.dumps()
+def _keep(path: Path, dump: bytes) -> None:
+    """Best effort: without the file the next command compiles again."""
     temporary = path.with_suffix(f".{os.getpid()}")
     with suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make_room(path.parent)
         temporary.write_bytes(hashlib.sha256(dump).digest() + dump)
         temporary.replace(path)
-    return ruleset
 
 
 def _make_room(folder: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .database import fail
+from .dlp_choice import is_rules
 from .options import JsonOption
 from .output import print_json
 
@@ -49,7 +50,7 @@ def problems_of(file: Path) -> list[Mapping[str, Any]]:
     from ..policy_directory import PolicyDirectory
 
     source = read_source(file)
-    if _is_rules(source.text):
+    if is_rules(source.text):
         return _rule_problems(file, source.text)
     with tempfile.TemporaryDirectory(prefix="synapse-dlp-") as directory:
         kept = PolicyDirectory(Path(directory))
@@ -71,14 +72,6 @@ def read_source(file: Path) -> Any:
         fail(f"{file} cannot be read: there is no such file.")
     except Refused as refused:
         fail(f"{file}: {refused.problems[0]['reason']}; {refused.problems[0]['remedy']}.")
-
-
-def _is_rules(text: str) -> bool:
-    """Rules come in files of `[[rule]]`, as those that come with Synapse; everything else is a policy file."""
-    try:
-        return "rule" in tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return False
 
 
 def _rule_problems(file: Path, text: str) -> list[Mapping[str, Any]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from .dlp_choice import Chosen, PacksOption, PolicyOption, chosen
+from .dlp_choice import Chosen, FromOption, PacksOption, PolicyOption, chosen
 from .dlp_excerpts import MASK
 from .dlp_texts import STDIN
 from .options import JsonOption, SideChoice, SideOption
@@ -39,6 +39,7 @@ def explain(
     ] = None,
     policy: PolicyOption = None,
     packs: PacksOption = None,
+    source: FromOption = None,
     side: SideOption = SideChoice.PROMPT,
     json: JsonOption = False,
 ) -> None:
@@ -50,8 +51,9 @@ def explain(
 
     if rule is None and text is None:
         _usage("give the id of a rule, --text, or both")
-    in_force = chosen(policy, packs)
-    known = _known_rules(in_force)
+    in_force = chosen(policy, packs, source)
+    # Those in force as they act there.
+    known = {one.id: one for one in (*in_force.every, *in_force.rules)}
     if rule is not None and rule not in known:
         _usage(f"there is no rule {rule!r}; {_hint(rule, known)}")
     if text is None:
@@ -73,13 +75,6 @@ def _usage(message: str) -> NoReturn:
 def _hint(rule: str, known: Iterable[str]) -> str:
     alike = difflib.get_close_matches(rule, known, n=3)
     return f"is it {', '.join(alike)}?" if alike else "`synapse dlp rules` lists all"
-
-
-def _known_rules(in_force: Chosen) -> "dict[str, Rule]":
-    """All rules by id, those in force as they act there."""
-    from ..dlp import load_all_rules
-
-    return {rule.id: rule for rule in (*load_all_rules(), *in_force.rules)}
 
 
 def _content(text: str) -> str:

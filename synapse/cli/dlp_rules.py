@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .dlp_choice import EVERY_PACK, PacksOption, PolicyOption, chosen
+from .dlp_choice import EVERY_PACK, FromOption, PacksOption, PolicyOption, chosen
 from .dlp_progress import steps_bar
 from .options import JsonOption
 from .output import print_json, print_table
@@ -29,6 +29,7 @@ def rules(
         str | None,
         typer.Option("--packs", "--pack", metavar="NAME,…", help="Those of these packs.", show_default="all"),
     ] = None,
+    source: FromOption = None,
     cost: Annotated[bool, typer.Option("--cost", help="Measure each; takes a while.")] = False,
     json: JsonOption = False,
 ) -> None:
@@ -37,7 +38,7 @@ def rules(
     Example: synapse dlp rules --packs de,fr
     """
     # Without a choice it is the catalogue, and not what happens to be in force.
-    listed = chosen(policy, EVERY_PACK if policy is None and packs is None else packs).rules
+    listed = chosen(policy, EVERY_PACK if policy is None and packs is None else packs, source).rules
     costs = {one.rule.id: one for one in _measured(listed)} if cost else {}
     if json:
         print_json([_as_table(rule, costs.get(rule.id)) for rule in listed])
@@ -54,6 +55,7 @@ def bench(
     *,
     policy: PolicyOption = None,
     packs: PacksOption = None,
+    source: FromOption = None,
     top: Annotated[
         int, typer.Option("--top", min=0, help="How many of the dearest rules to list; 0 measures none of them.")
     ] = 20,
@@ -68,7 +70,7 @@ def bench(
     """
     from .dlp_cost import cost_of_all
 
-    ruleset = chosen(policy, packs).compiled()
+    ruleset = chosen(policy, packs, source).compiled()
     in_all = {name: cost_of_all(ruleset, text_chars=size_chars) for name, size_chars in _SIZES_CHARS.items()}
     each = sorted(_measured(ruleset.rules), key=_dearest, reverse=True) if top else []
     if json:

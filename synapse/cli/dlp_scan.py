@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from .dlp_choice import PacksOption, PolicyOption, chosen
+from .dlp_choice import FromOption, PacksOption, PolicyOption, chosen
 from .dlp_progress import bytes_bar
 from .dlp_texts import STDIN, Given, Unreadable, json_lines, size_bytes_of, whole_files
 from .options import JsonOption, SideChoice, SideOption
@@ -31,6 +31,7 @@ def scan(
     *,
     policy: PolicyOption = None,
     packs: PacksOption = None,
+    source: FromOption = None,
     side: SideOption = SideChoice.PROMPT,
     json: JsonOption = False,
     jsonl: Annotated[
@@ -45,7 +46,7 @@ def scan(
     """
     from ..dlp import Side
 
-    ruleset = chosen(policy, packs).compiled()
+    ruleset = chosen(policy, packs, source).compiled()
     paths = files or [STDIN]
     many = len(paths) > 1
     tally = _Tally()

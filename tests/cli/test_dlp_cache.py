@@ -8,6 +8,7 @@ import pytest
 from synapse.cli import dlp_cache
 from synapse.cli.dlp_cache import cache_folder, compiled
 from synapse.dlp import Rule, Ruleset, Side, load_default_rules
+from synapse.dlp.options import DEFAULT_OPTIONS, PolicyOptions
 
 CARD = "4111 1111 " + "1111 1111"
 
@@ -23,9 +24,9 @@ def compilations(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
     compile_rules = Ruleset.compile
 
-    def counted(rules: list[Rule], *, name: str) -> Ruleset:
+    def counted(rules: list[Rule], *, name: str, options: PolicyOptions = DEFAULT_OPTIONS) -> Ruleset:
         names.append(name)
-        return compile_rules(rules, name=name)
+        return compile_rules(rules, name=name, options=options)
 
     monkeypatch.setattr(Ruleset, "compile", counted)
     return names
@@ -73,6 +74,14 @@ def test_other_rules_have_a_file_of_their_own(rules: list[Rule], tmp_path: Path,
     compiled([], name="b", folder=tmp_path)
 
     assert compilations == ["a", "b"]
+
+
+def test_other_options_have_a_file_of_their_own(rules: list[Rule], tmp_path: Path, compilations: list[str]) -> None:
+    for views in (True, False, False):
+        ruleset = compiled(rules, name=f"views {views}", folder=tmp_path, options=PolicyOptions(views=views))
+        assert ruleset.options.views is views
+
+    assert compilations == ["views True", "views False"]
 
 
 def test_the_oldest_files_make_room(rules: list[Rule], tmp_path: Path) -> None:

@@ -199,7 +199,7 @@ def test_rules_of_other_packs_are_not_looked_for(scan: Command) -> None:
     [
         (("--packs", "core,nothere"), "there is no pack nothere; there are:"),
         (("--packs", ","), "no pack is named"),
-        (("--policy", "nothere"), "there is no policy 'nothere'"),
+        (("--policy", "nothere"), "there is no policy 'nothere'; there are: default"),
         (("--policy", "default", "--packs", "core"), "either --policy or --packs"),
         (("--side", "left"), "is not one of"),
     ],
