@@ -1,13 +1,14 @@
 """Whole texts: verdicts, many at once, sharing compiled rulesets, threads; streams: objects that pass untouched."""
 
 import random
+from array import array
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from texts import cuts, subject, toy
 
-from synapse._dlp import ALERT_BATCH
+from synapse._dlp import ALERT_BATCH, Offsets
 from synapse.dlp import PolicyOptions, Rule, Ruleset, RulesetError, Scan, Side
 
 CARD = "4111 1111" + " 1111 1111"
@@ -168,3 +169,24 @@ def test_prose_is_held_back_for_a_few_characters_only(ruleset: Ruleset) -> None:
             left += len(redactor.feed(piece))
             held.append(fed - left)
     assert sorted(held)[len(held) * 99 // 100] <= 32
+
+
+@pytest.mark.parametrize("alerting", [False, True])
+def test_a_long_run_after_signs_without_a_trace_is_found_where_it_begins(alerting: bool) -> None:
+    """Its beginning is told again at its end, when all that stood before it was forgotten."""
+    rules = [toy("k", "key-", run="a-z-")] + [toy("n", "zz", answer="alert")] * alerting
+    redactor = Ruleset.compile(rules, name="t").redactor()
+    pieces = ["no\u00ad\u00ad key-", *["abc\u00addef"] * (2 * ALERT_BATCH // 6), " end"]
+    left = "".join(map(redactor.feed, pieces)) + redactor.finish()
+    assert left == "no\u00ad\u00ad [REDACTED:k] end"
+    assert [(f.start, f.end) for f in redactor.findings] == [(5, sum(map(len, pieces)) - 4)]
+
+
+def test_an_offset_that_was_forgotten_is_an_error() -> None:
+    offsets = Offsets()
+    for _ in range(3):
+        offsets.extend(3, 2, array("I", (0, 2)))
+    offsets.forget(4)
+    assert offsets.of(4) == 6
+    with pytest.raises(IndexError):
+        offsets.of(1)
