@@ -1,8 +1,8 @@
 """`synapse dlp check`: what is wrong with a file of policies or of rules, all of it, before it can come into force."""
 
 import tempfile
-import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +15,12 @@ from .output import print_json
 
 
 def check(
-    file: Annotated[Path, typer.Argument(help="A policy file, or a file of rules.", show_default=False)],
+    path: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE|FOLDER", help="A policy file, a file of rules, or a folder of them.", show_default=False
+        ),
+    ],
     *,
     json: JsonOption = False,
 ) -> None:
@@ -25,7 +30,9 @@ def check(
 
     Example: synapse dlp check dlp.toml
     """
-    problems = problems_of(file)
+    files = _files(path)
+    problems = [problem for file in files for problem in problems_of(file)]
+    problems += _shared_ids(files)
     if json:
         print_json({"problems": problems})
     else:
@@ -33,7 +40,37 @@ def check(
     if problems:
         raise typer.Exit(1)
     if not json:
-        typer.echo(f"{file} is in order.")
+        typer.echo(f"{path} is in order" + (f": {len(files)} files." if path.is_dir() else "."))
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    return sorted(path.rglob("*.toml")) or fail(f"{path} has no TOML files.")
+
+
+def _shared_ids(files: Sequence[Path]) -> list[Mapping[str, Any]]:
+    """Rules of different files that have the same id: only one of them could be meant."""
+    owners: dict[str, Path] = {}
+    problems: list[Mapping[str, Any]] = []
+    for file in files if len(files) > 1 else ():
+        for rule, line in _rule_lines(file):
+            other = owners.setdefault(rule, file)
+            if other != file:
+                reason = f"{other} has a rule of this id too"
+                found = {"file": str(file), "line": line, "subject": f"rule {rule}", "reason": reason}
+                problems.append({**found, "remedy": "rename one of them"})
+    return problems
+
+
+def _rule_lines(file: Path) -> list[tuple[str, int]]:
+    from ..dlp.policy_document import PolicyDocumentError, read_rule_file
+
+    text = read_source(file).text
+    try:
+        return list(read_rule_file(text).rule_lines.items()) if is_rules(text) else []
+    except PolicyDocumentError:
+        return []  # said already
 
 
 def print_problems(problems: Sequence[Mapping[str, Any]]) -> None:
@@ -75,29 +112,11 @@ def read_source(file: Path) -> Any:
 
 
 def _rule_problems(file: Path, text: str) -> list[Mapping[str, Any]]:
-    from ..dlp import Problem, RuleError, check_rules, load_rules
-    from ..dlp.toml_lines import TomlLines
+    from ..dlp.policy_check import check_own_rules
+    from ..dlp.policy_document import PolicyDocumentError, read_rule_file
 
     try:
-        rules = load_rules(text)
-        found, order = check_rules(rules), [rule.id for rule in rules]
-    except RuleError as error:
-        found = [Problem(error.rule, error.reason)]
-        order = [str(table.get("id")) for table in tomllib.loads(text)["rule"]]
-    lines = TomlLines(text)
-    return [_as_problem(file, problem, lines.of(("rule", _index(problem.rule, order)))) for problem in found]
-
-
-def _index(rule: str, order: Sequence[str]) -> int:
-    return order.index(rule) if rule in order else 0
-
-
-def _as_problem(file: Path, problem: Any, line: int) -> Mapping[str, Any]:
-    reason, _, remedy = problem.message.partition("; ")
-    return {
-        "file": str(file),
-        "line": line,
-        "subject": f"rule {problem.rule}",
-        "reason": reason,
-        "remedy": remedy or "correct the rule or the example",
-    }
+        problems = check_own_rules(read_rule_file(text))
+    except PolicyDocumentError as error:
+        problems = list(error.problems)
+    return [{"file": str(file), **asdict(problem)} for problem in problems]

@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:
     from ..dlp import Catalogue, Rule, Ruleset
     from ..dlp.options import PolicyOptions
-    from ..dlp.policy_document import PolicyDocument
+    from ..dlp.policy_document import PolicyDocument, PolicyDocumentError
 
 EVERY_PACK = "all"
 DEFAULT_POLICY = "default"
@@ -72,12 +72,13 @@ def is_rules(text: str) -> bool:
 
 
 def _of_file(source: Path, text: str, packs: str | None) -> Chosen:
-    from ..dlp import RuleError, load_all_rules, load_rules
+    from ..dlp import load_all_rules
+    from ..dlp.policy_document import PolicyDocumentError, read_rule_file
 
     try:
-        own = load_rules(text)
-    except RuleError as error:
-        _refuse(source, [str(error)])
+        own = read_rule_file(text).rules
+    except PolicyDocumentError as error:
+        _refuse(source, _said(error))
     rules = own if packs is None else _of_packs(packs, own)
     return Chosen(f"--from {source}", rules, (*load_all_rules(), *own), source)
 
@@ -106,7 +107,7 @@ def _document(catalogue: "Catalogue", source: Path | None, text: str) -> "Policy
     try:
         return catalogue.read(text)
     except PolicyDocumentError as error:
-        _refuse(source, [f"line {problem.line}: {problem}" for problem in error.problems])
+        _refuse(source, _said(error))
 
 
 def _of_packs(names: str, every: "Sequence[Rule]") -> "Sequence[Rule]":
@@ -126,6 +127,10 @@ def _read(source: Path) -> str:
         return source.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         _refuse(source, [f"it cannot be read ({getattr(error, 'strerror', None) or 'it is not UTF-8'})"])
+
+
+def _said(error: "PolicyDocumentError") -> list[str]:
+    return [f"line {problem.line}: {problem}" for problem in error.problems]
 
 
 def _refuse(source: Path | None, problems: Iterable[str]) -> NoReturn:

@@ -142,21 +142,32 @@ def read_document(text: str, *, rules: Sequence[Rule], policies: Collection[str]
 
     Raises PolicyDocumentError with every problem.
     """
+    tables = _parsed(text)
+    reader = _Reader(TomlLines(text), rules=rules, policies=policies)
+    return reader.judged(reader.document(tables))
+
+
+def read_rule_file(text: str) -> PolicyDocument:
+    """The document of a file of `[[rule]]`s, as those that come with Synapse; it has no policies.
+
+    Raises PolicyDocumentError with every problem.
+    """
+    tables = _parsed(text)
+    reader = _Reader(TomlLines(text), rules=(), policies=())
+    return reader.judged(reader.rule_file(tables))
+
+
+def _parsed(text: str) -> dict[str, Any]:
     if len(text.encode("utf-8", "surrogatepass")) > DOCUMENT_BYTES_MAX:
         reason = f"it is larger than {DOCUMENT_BYTES_MAX // 1024} KiB"
         raise PolicyDocumentError([PolicyProblem(1, "", reason, "split what it is for over several deployments")])
     try:
-        tables = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise PolicyDocumentError([_syntax_problem(error, text)]) from None
     except RecursionError:
         reason = "its values are nested too deeply to be read"
         raise PolicyDocumentError([PolicyProblem(1, "", reason, "write them flat")]) from None
-    reader = _Reader(TomlLines(text), rules=rules, policies=policies)
-    document = reader.document(tables)
-    if reader.problems:
-        raise PolicyDocumentError(sorted(reader.problems, key=lambda problem: problem.line))
-    return document
 
 
 def matching(pattern: str, ids: Iterable[str]) -> list[str]:
@@ -198,15 +209,26 @@ class _Reader:
         self._rules |= {str(table.get("id")) for table in own}
         self._packs |= {str(table.get("pack")) for table in own if isinstance(table.get("pack"), str)}
         self._policies |= set(policies)
-        rules = [rule for index, table in enumerate(own) if (rule := self._own_rule(index, table)) is not None]
-        self._refuse_duplicates(rules)
+        rules = self._own_rules("rules", own, {})
         read = {name: self._policy(name, table) for name, table in policies.items()}
         self._refuse_circles(read)
         return PolicyDocument(
             policies=read,
-            rules=tuple(rules),
-            rule_lines={str(table.get("id")): self._lines.of(("rules", index)) for index, table in enumerate(own)},
+            rules=rules,
+            rule_lines=self._rule_lines("rules", own),
         )
+
+    def rule_file(self, tables: Mapping[str, Any]) -> PolicyDocument:
+        """What stands before the first rule holds for all of them."""
+        in_common = {key: value for key, value in tables.items() if key != "rule"}
+        own = self._tables(("rule",), tables.get("rule", []), "")
+        return PolicyDocument(rules=self._own_rules("rule", own, in_common), rule_lines=self._rule_lines("rule", own))
+
+    def judged(self, document: PolicyDocument) -> PolicyDocument:
+        """The document, when nothing is wrong with it."""
+        if self.problems:
+            raise PolicyDocumentError(sorted(self.problems, key=lambda problem: problem.line))
+        return document
 
     # Policies
 
@@ -347,10 +369,19 @@ class _Reader:
 
     # Own rules
 
-    def _own_rule(self, index: int, table: Mapping[str, Any]) -> Rule | None:
-        path: KeyPath = ("rules", index)
+    def _own_rules(
+        self, key: str, tables: Sequence[Mapping[str, Any]], in_common: Mapping[str, Any]
+    ) -> tuple[Rule, ...]:
+        read = [self._own_rule((key, index), {**in_common, **table}) for index, table in enumerate(tables)]
+        self._refuse_duplicates(key, tables)
+        return tuple(rule for rule in read if rule is not None)
+
+    def _rule_lines(self, key: str, tables: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+        return {str(table.get("id")): self._lines.of((key, index)) for index, table in enumerate(tables)}
+
+    def _own_rule(self, path: tuple[str, int], table: Mapping[str, Any]) -> Rule | None:
         name = table.get("id")
-        subject = f"rule {name}" if isinstance(name, str) else f"own rule {index + 1}"
+        subject = f"rule {name}" if isinstance(name, str) else f"own rule {path[1] + 1}"
         table = {"pack": OWN_PACK, "category": OWN_PACK, **table}
         before = len(self.problems)
         self._known_keys(path, table, [one.name for one in fields(Rule)], subject)
@@ -377,7 +408,7 @@ class _Reader:
         if isinstance(name, str) and not _RULE_ID.fullmatch(name):
             remedy = "use small letters, digits and underscores: it stands in the place of what is redacted"
             self._problem((*path, "id"), subject, "its id cannot be used", remedy)
-        if name in self._shipped_rules:
+        if isinstance(name, str) and name in self._shipped_rules:
             remedy = f"choose another, or change the one that is there with [policies.NAME.rules.{name}]"
             self._problem((*path, "id"), subject, "a rule of this id comes with Synapse", remedy)
         if isinstance(pack, str) and (not _PACK_NAME.fullmatch(pack) or pack == ALL_PACKS):
@@ -399,12 +430,13 @@ class _Reader:
         if wanted:
             self._problem(path, subject, f"`{path[-1]}` is not of its kind", f"it must be {wanted}")
 
-    def _refuse_duplicates(self, rules: Iterable[Rule]) -> None:
+    def _refuse_duplicates(self, key: str, tables: Iterable[Mapping[str, Any]]) -> None:
         seen: set[str] = set()
-        for index, rule in enumerate(rules):
-            if rule.id in seen:
-                self._problem(("rules", index), f"rule {rule.id}", "two own rules have this id", "rename one of them")
-            seen.add(rule.id)
+        for index, table in enumerate(tables):
+            name = str(table.get("id", f"without an id, the {index + 1}th"))
+            if name in seen:
+                self._problem((key, index), f"rule {name}", "two own rules have this id", "rename one of them")
+            seen.add(name)
 
     def _refuse_circles(self, policies: Mapping[str, PolicyTable]) -> None:
         for name in policies:

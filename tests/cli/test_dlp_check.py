@@ -96,3 +96,56 @@ def test_a_file_that_is_not_there_is_said(run: Command, tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert "cannot be read: there is no such file" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "line", "said"),
+    [
+        ("hits = [", "hits = 5 # [", 13, "`hits` is not of its kind"),
+        ("core = 'C-", "core = 5 # 'C-", 8, "`core` is not of its kind"),
+        ('left = "0-9A-Za-z"', "left = 7", 9, "`left` is not of its kind"),
+        ('why = "the plain form"', "why = 5", 13, "`hits` is not of its kind"),
+        ('strength = "S"', 'strength = "T"', 11, "strength is 'T'"),
+        ('id = "customer"', 'id = ["x"]', 3, "`id` is not of its kind"),
+        ('severity = "high"', "", 2, "`severity` is missing"),
+        ("[[rule]]", "rule = 5\n[x]", 2, "`rule` is no list of tables"),
+    ],
+)
+def test_what_is_wrong_in_a_file_of_rules_has_its_line(
+    run: Command, rules_file: Path, good: str, bad: str, line: int, said: str
+) -> None:
+    rules_file.write_text(RULE.replace(good, bad, 1))
+
+    result = run("dlp", "check", rules_file)
+
+    assert result.exit_code == 1
+    assert f"{rules_file}:{line}: " in result.stderr
+    assert said in result.stderr
+
+
+def test_all_problems_of_a_file_are_said_at_once(run: Command, rules_file: Path) -> None:
+    second = RULE.replace('category = "own"\n', "").replace('"customer"', '"other"')
+    rules_file.write_text(RULE.replace("redact", "delete") + second.replace("core", "kore"))
+
+    problems = json.loads(run("dlp", "check", rules_file, "--json").stdout)["problems"]
+
+    assert {problem["subject"] for problem in problems} == {"rule customer", "rule other"}
+
+
+def test_a_folder_of_rules_is_checked_as_a_whole(run: Command, tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text(RULE)
+    (tmp_path / "b.toml").write_text(RULE.replace('"customer"', '"other"'))
+    assert run("dlp", "check", tmp_path).stdout == f"{tmp_path} is in order: 2 files.\n"
+
+    (tmp_path / "b.toml").write_text(RULE)
+    result = run("dlp", "check", tmp_path)
+
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'b.toml'}:2: rule customer: {tmp_path / 'a.toml'} has a rule of this id too" in result.stderr
+
+
+def test_a_folder_without_rules_is_said(run: Command, tmp_path: Path) -> None:
+    result = run("dlp", "check", tmp_path)
+
+    assert result.exit_code == 1
+    assert "has no TOML files" in result.stderr

@@ -85,7 +85,7 @@ def test_rules_of_a_policy_file_are_a_pack(scan: Command, policy_file: Path) -> 
     ("content", "arguments", "said"),
     [
         ("[[rule", (), "rules.toml: line 1"),
-        (f"[[rule]]{RULE}", (), "rule customer: pack is missing"),
+        (f"[[rule]]{RULE.replace('prompt', 'promt')}", (), "line 5: rule customer: unknown key"),
         (f'[[rule]]\npack = "mine"{RULE.replace("C-", "(?=C)")}', (), "rule customer: it contains a look-around"),
         (f'[[rule]]\npack = "mine"{RULE}', ("--policy", "default"), "has rules and no policies"),
         ('[policies.a]\nextends = "b"\n', (), "rules.toml: line 2"),
