@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fixtures_gateway import Gateway, wait_until
+from fixtures_gateway import Gateway, running_gateway, wait_until
 from policy_support import PolicyFile, ask, ask_often, gateway_with_policies, new_key, own_rule
 
 CARD = "4111 1111 1111 1111"
@@ -173,8 +173,6 @@ def test_a_gateway_that_starts_with_a_broken_file_goes_on_with_the_last_good_one
     with gateway_with_policies(public_tmp_path, demo_url, own_rule("Zephyr")) as gateway:
         key = new_key(gateway)
         assert gateway.stop() == 0
-    from fixtures_gateway import running_gateway
-
     (public_tmp_path / "dlp.toml").write_text("[policies")
     with running_gateway(public_tmp_path, demo_url, server={"workers": 2}) as gateway:
         assert ask_often(gateway, key, "Zephyr") == {(200, "[REDACTED:project_name]")}
@@ -192,6 +190,27 @@ def test_a_first_start_with_a_broken_file_is_refused_with_every_problem(public_t
     said = str(caught.value)
     assert f"{public_tmp_path / 'dlp.toml'}:2: policy one: mode is 1" in said
     assert f"{public_tmp_path / 'dlp.toml'}:3: policy one: views is 1" in said
+
+
+def test_without_a_file_an_applied_version_is_in_force_everywhere_and_can_be_taken_back(
+    public_tmp_path: Path, demo_url: str
+) -> None:
+    policies = public_tmp_path / "policies.toml"
+    policies.write_text(own_rule("Zephyr"))
+    with running_gateway(public_tmp_path, demo_url, server={"workers": 2}) as gateway:
+        gateway.synapse("teams", "create", "quality", "--contact", "quality@example.org")
+        key = new_key(gateway)
+        assert ask_often(gateway, key, "Zephyr", 4) == {(200, "Zephyr")}
+
+        applied = json.loads(gateway.synapse("dlp", "apply", str(policies), "--note", "a test", "--json").stdout)
+        wait_until(lambda: ask_often(gateway, key, "Zephyr") == {(200, "[REDACTED:project_name]")}, timeout_s=20)
+        status = PolicyFile(public_tmp_path).status()
+        assert (status["in_force"]["number"], status["in_force"]["source"]) == (applied["number"], "database")
+
+        gateway.synapse("dlp", "rollback", "1")
+        wait_until(lambda: ask_often(gateway, key, "Zephyr") == {(200, "Zephyr")}, timeout_s=20)
+        versions = json.loads(gateway.synapse("dlp", "history", "--json").stdout)["versions"]
+        assert [version["source"] for version in versions] == ["command", "command", "shipped"]
 
 
 @contextmanager
