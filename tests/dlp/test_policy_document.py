@@ -1,10 +1,12 @@
 """Policy documents: every kind of mistake is found, with its line and its remedy, and all of them at once."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from synapse.dlp import Catalogue, PolicyDocument, PolicyDocumentError, PolicyOptions, PolicyProblem, load_catalogue
+from synapse.dlp.policy_check import check_own_rules
 from synapse.dlp.policy_document import DOCUMENT_BYTES_MAX, OWN_RULES_MAX, POLICIES_MAX
 
 OWN = """
@@ -195,6 +197,18 @@ def test_lines_are_found_whatever_is_written_before(catalogue: Catalogue) -> Non
     )
     (problem,) = problems(catalogue, text)
     assert (problem.line, problem.subject) == (21, "policy own")
+
+
+def test_the_documented_example_is_right(catalogue: Catalogue) -> None:
+    page = (Path(__file__).parents[2] / "docs/policies.md").read_text(encoding="utf-8")
+    document = catalogue.read(page.split("```toml\n")[1].split("```")[0])
+    support = actions(catalogue, document, "support")
+    assert "phone" not in support
+    assert support["us_ssn"][0] == "block"
+    assert support["credit_card"] == ("block", "block")
+    assert support["customer_number"] == ("redact", "redact")
+    assert actions(catalogue, document, "default")["email"][0] == "alert"
+    assert check_own_rules(document) == []
 
 
 def test_the_shipped_policies_are_what_they_promise(catalogue: Catalogue) -> None:
