@@ -23,6 +23,11 @@ _LOOK_ALIKES = {
     **dict(zip("ıɡⅼ∕⁄∶ː․。·∙", "igl//::....", strict=True)),  # noqa: RUF001
     **dict(zip("‐‑‒–—―−﹣⁃˗＿＠﹫", "----------_@@", strict=True)),  # noqa: RUF001
     **dict(zip("‘’“”´ʼ", "''\"\"''", strict=True)),  # noqa: RUF001
+    # Small capitals; figures and letters in dark or double circles and in squares.
+    **dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz", strict=True)),  # noqa: RUF001
+    **{chr(ord(one) + n): str(1 + n) for one in "❶➀➊⓵" for n in range(9)},
+    **{chr(ord(a) + n): chr(ord("A") + n) for a in "🅐🅰" for n in range(26)},
+    **dict.fromkeys("⓿🄋🄌", "0"),
     # The control characters that stand between words; all others print nothing and are dropped.
     **dict(zip("\t\v\f\r\x85", "    \n", strict=True)),
 }
