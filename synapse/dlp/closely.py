@@ -6,7 +6,6 @@ relied on.
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from .._dlp import redacted
 from .findings import STRENGTH, Finding, Scan, Side
@@ -15,7 +14,7 @@ from .views import Budget, View, hints_of, views
 
 # The finding that says: here is more encoded text than is decoded. It is no rule, and never does more than alert.
 UNSCANNABLE = "unscannable_blob"
-# What is shorter comes out of bytes that are no text now and then. No number that stands alone is, and hardly an address.
+# What is shorter comes out of bytes that are no text now and then; no number that stands alone is.
 MATCH_CHARS_MIN = 10
 # How many views are scanned together.
 _BATCH_CHARS = 16 * 1024
@@ -31,12 +30,15 @@ def scan_closely(ruleset: Ruleset, text: str, side: Side) -> Scan:
 
 
 def encoded_alerts(ruleset: Ruleset, text: str) -> list[Finding]:
-    """What is encoded in a whole answer, as alerts: a stream could not have kept it back, so nothing may."""
+    """What only the views of a whole answer show, as alerts: a stream could not have kept it back, so nothing may."""
     if not ruleset.options.views or not hints_of(text):
         return []
+    plain = ruleset.scan(text, Side.ANSWER).findings
+    ends = [found.end for found in plain]
     return [
         Finding(found.rule, found.category, "alert", found.start, found.end)
-        for found in encoded_findings(ruleset, text, Side.ANSWER)
+        for found in _merged(encoded_findings(ruleset, text, Side.ANSWER))
+        if not _is_covered(found, plain, ends)
     ]
 
 
@@ -54,15 +56,20 @@ def encoded_steps(ruleset: Ruleset, text: str, side: Side) -> Iterator[list[Find
     for batch in _batches(views(text, budget)):
         scans = ruleset.strong.scan_many([view.text for view in batch], side)
         yield [
-            Finding(found.rule, found.category, found.action, *place)
+            Finding(found.rule, found.category, found.action, *view.place(found.start, found.end))
             for view, scan in zip(batch, scans, strict=True)
             for found in scan.findings
-            if found.end - found.start >= MATCH_CHARS_MIN
-            # What stands there literally was found there.
-            and text[slice(*(place := view.place(found.start, found.end)))] != view.text[found.start : found.end]
+            if found.end - found.start >= MATCH_CHARS_MIN and not _stands_there(text, view, found)
         ]
     if budget.over_at is not None:
         yield [Finding(UNSCANNABLE, "unscannable", "alert", budget.over_at, len(text))]
+
+
+def _stands_there(text: str, view: View, found: Finding) -> bool:
+    """Whether a match and its two neighbours are those of the text, where it was looked for already."""
+    before, after = max(found.start - 1, 0), min(found.end + 1, len(view.text))
+    start, end = view.place(before, after)
+    return text[start:end] == view.text[before:after]
 
 
 def _batches(every: Iterable[View]) -> Iterator[list[View]]:
@@ -107,7 +114,7 @@ def _order(found: Finding) -> tuple[int, int]:
 
 def _union(first: Finding, second: Finding) -> Finding:
     named = second if STRENGTH[second.action] > STRENGTH[first.action] else first
-    return replace(named, start=first.start, end=max(first.end, second.end))
+    return Finding(named.rule, named.category, named.action, first.start, max(first.end, second.end))
 
 
 def _is_covered(alert: Finding, acting: Sequence[Finding], ends: Sequence[int]) -> bool:

@@ -24,7 +24,7 @@ _LOOK_ALIKES = {
     **dict(zip("‐‑‒–—―−﹣⁃˗＿＠﹫", "----------_@@", strict=True)),  # noqa: RUF001
     **dict(zip("‘’“”´ʼ", "''\"\"''", strict=True)),  # noqa: RUF001
     # Small capitals; figures and letters in dark or double circles and in squares.
-    **dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz", strict=True)),  # noqa: RUF001
+    **dict(zip("ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ", "abcdefghijklmnoprstuvwyz", strict=True)),
     **{chr(ord(one) + n): str(1 + n) for one in "❶➀➊⓵" for n in range(9)},
     **{chr(ord(a) + n): chr(ord("A") + n) for a in "🅐🅰" for n in range(26)},
     **dict.fromkeys("⓿🄋🄌", "0"),

@@ -58,6 +58,8 @@ DARK = str.maketrans("0123456789", "⓿❶❷❸❹❺❻❼❽❾")
 SUPERSCRIPT = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 CYRILLIC = str.maketrans("aeopcxAEOPTKH", "аеорсхАЕОРТКН")
 MORSE = dict(zip("0123456789", "----- .---- ..--- ...-- ....- ..... -.... --... ---.. ----.".split(), strict=True))
+ROMAN = dict(zip("01248", ("N", "I", "II", "IV", "VIII"), strict=True))
+SMALL = str.maketrans("jaedoxmplcn", "ᴊᴀᴇᴅᴏxᴍᴘʟᴄɴ")
 CAESAR = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "FGHIJKLMNOPQRSTUVWXYZABCDE")
 LOOK_ALIKE = str.maketrans("01", "Ol")
 
@@ -77,11 +79,11 @@ DISGUISES = [
     Disguise("card", "superscript figures", DIGITS.translate(SUPERSCRIPT)),
     Disguise("card", "Arabic-Indic figures", shifted(DIGITS, 0x660)),
     Disguise("card", "Devanagari figures", shifted(DIGITS, 0x966)),
-    Disguise("card", "keycap emojis", each(DIGITS, lambda c: chr(c) + "\uFE0F\u20E3"), slack=2),
-    Disguise("card", "zero-width spaces between", "\u200B".join(DIGITS)),
-    Disguise("card", "soft hyphens between", "\u00AD".join(DIGITS)),
+    Disguise("card", "keycap emojis", each(DIGITS, lambda c: chr(c) + "\ufe0f\u20e3"), slack=2),
+    Disguise("card", "zero-width spaces between", "\u200b".join(DIGITS)),
+    Disguise("card", "soft hyphens between", "\u00ad".join(DIGITS)),
     Disguise("card", "a combining mark on each figure", each(DIGITS, lambda c: chr(c) + "\u0336"), slack=1),
-    Disguise("card", "direction marks between", "\u202E".join(DIGITS)),
+    Disguise("card", "direction marks between", "\u202e".join(DIGITS)),
     Disguise("card", "tag characters, which nobody sees", each(DIGITS, lambda c: chr(0xE0000 + c))),
     Disguise("card", "variation selectors, which nobody sees", each(DIGITS, lambda c: chr(0xE0100 + c - 16))),
     Disguise("card", "entities of HTML, decimal", each(DIGITS, lambda c: f"&#{c};")),
@@ -107,23 +109,37 @@ DISGUISES = [
     Disguise("card", "letters that look like figures", " ".join(GROUPS).translate(LOOK_ALIKE)),
     Disguise("card", "backwards", DIGITS[::-1]),
     Disguise("card", "Morse code", " ".join(MORSE[figure] for figure in DIGITS)),
-    Disguise("card", "Roman numerals", " ".join(dict(zip("01248", ("N", "I", "II", "IV", "VIII"), strict=True))[c] for c in DIGITS)),
-    Disguise("card", "the figures spread over sentences", ". ".join(f"Then comes {group}, as I said" for group in GROUPS)),
-    Disguise("e-mail", "full-width letters", shifted(EMAIL, 0xFF10, 0xFF21, 0xFF41).replace("@", "＠").replace(".", "．")),
+    Disguise("card", "Roman numerals", " ".join(ROMAN[figure] for figure in DIGITS)),
+    Disguise(
+        "card", "the figures spread over sentences", ". ".join(f"Then comes {group}, as I said" for group in GROUPS)
+    ),
+    Disguise(
+        "e-mail", "full-width letters", shifted(EMAIL, 0xFF10, 0xFF21, 0xFF41).replace("@", "＠").replace(".", "．")
+    ),
     Disguise("e-mail", "Cyrillic look-alikes", EMAIL.translate(CYRILLIC)),
     Disguise("e-mail", "mathematical letters", shifted(EMAIL, 0, 0, 0x1D41A)),
-    Disguise("e-mail", "small capitals", EMAIL.translate(str.maketrans("jaedoxmplc", "ᴊᴀᴇᴅᴏxᴍᴘʟᴄ")).replace("n", "ɴ")),
+    Disguise("e-mail", "small capitals", EMAIL.translate(SMALL)),
     Disguise("e-mail", "named entities of HTML", EMAIL.replace("@", "&commat;").replace(".", "&period;")),
     Disguise("e-mail", "a percent sign, as in a link", quote(EMAIL)),
     Disguise("e-mail", "[at] and [dot]", EMAIL.replace("@", " [at] ").replace(".", " [dot] ")),
     Disguise("e-mail", "the words at and dot", EMAIL.replace("@", " at ").replace(".", " dot ")),
-    Disguise("e-mail", "base64 for addresses, without its end", base64.urlsafe_b64encode(EMAIL.encode()).decode().rstrip("=")),
+    Disguise(
+        "e-mail", "base64 for addresses, without its end", base64.urlsafe_b64encode(EMAIL.encode()).decode().rstrip("=")
+    ),
     Disguise("key", "JSON in JSON, escaped", KEY.replace("A", "\\\\u0041", 1)),
     Disguise("key", "string literals, joined over two lines", f'"{KEY[:9]}" +\n        "{KEY[9:]}"', slack=1),
-    Disguise("key", "base64 over some lines", "\n".join(re.findall(".{1,24}", b64(f"the key that you wanted is {KEY}, as agreed."))), slack=0),
+    Disguise(
+        "key",
+        "base64 over some lines",
+        "\n".join(re.findall(".{1,24}", b64(f"the key that you wanted is {KEY}, as agreed."))),
+    ),
     Disguise("key", "a cipher: each letter moved by five", KEY.translate(CAESAR)),
-    Disguise("key", "base64 of bytes that a key was mixed with", base64.b64encode(bytes(c ^ 0xA5 for c in KEY.encode())).decode()),
-]  # fmt: skip
+    Disguise(
+        "key",
+        "base64 of bytes that a key was mixed with",
+        base64.b64encode(bytes(c ^ 0xA5 for c in KEY.encode())).decode(),
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -160,14 +176,13 @@ def page(ruleset: Ruleset) -> str:
         "prompt. Written by `tests/dlp/disguises.py`; a test compares this page with what is found.",
         "",
         f"- **Patterns** alone, as any expression would be, find {plain}.",
-        f"- The **shadow text**, one plain byte for each code point, brings it to {shadow}. It works on prompts and on",
-        "  answers, streamed or not.",
-        f"- **Views**, what encoded text says when it is decoded, bring it to {views}. They work on prompts; in answers",
-        "  they alert.",
+        f"- The **shadow text**, one plain byte for each code point, brings it to {shadow}. It works on prompts and",
+        "  on answers, streamed or not.",
+        f"- **Views**, what encoded text says when it is decoded, bring it to {views}. They work on prompts.",
         "",
-        "What is not found stays an honest gap: a number backwards or letter by letter in a cipher passes no checksum, and",
-        "whoever wants to carry a text out by such means can always make one more. Rules stop accidents and the curious;",
-        "against a determined insider stand the key's binding, the routing of sensitive data and the audit log.",
+        "What is not found is a gap that no list of decoders closes: a number backwards or in a cipher looks like many",
+        "others, and who wants to carry a text out by such means can always think of one more. Rules stop accidents",
+        "and the curious; against the determined stand the key's binding, routing by classification and the audit log.",
         "",
         "| what | disguise | patterns | shadow | views |",
         "|---|---|---|---|---|",

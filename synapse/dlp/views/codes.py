@@ -12,11 +12,11 @@ from functools import partial
 
 from .view import Budget, Spelled, View, respelled
 
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}(?:\r?\n[A-Za-z0-9+/_-]{4,})*={0,2}")
-_HEX = re.compile(r"[0-9A-Fa-f]{20,}")
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-](?<![A-Za-z0-9+/_-].)[A-Za-z0-9+/_-]{15,}+(?:\r?\n[A-Za-z0-9+/_-]{4,}+)*+={0,2}")
+_HEX = re.compile(r"[0-9A-Fa-f](?<![0-9A-Fa-f].)[0-9A-Fa-f]{19,}+")
 _BASE64_URL = str.maketrans("-_", "+/", "\r\n=")
 # The beginnings of pictures, sound, PDF and ZIP files in base64.
-_MEDIA = re.compile("iVBORw0KG|/9j/|R0lGOD|UklGR|JVBERi|UEsDB|T2dnU|SUQz|AAAA.{2}Zn|Qk0|SUkq|TU0A|ZkxhQ")
+_MEDIA = re.compile("iVBORw0KG|/9j/|R0lGOD|UklGR|JVBERi|UEsDB|T2dnU|SUQz|AAAA.{2}Zn|Qk0|SUkq|TU0A|ZkxhQ|AGFzb|d09G")
 MEDIA_CHARS_MAX = 4096
 # Shorter stretches come out of random bytes now and then, and hold no match that stands alone but an address.
 _READABLE = re.compile(rb"[\t\n\r\x20-\x7e]{12,}|(?:[\x20-\x7e]\x00){11,}[\x20-\x7e]\x00?")
@@ -25,17 +25,17 @@ _COMPRESSED = re.compile(rb"\x1f\x8b|\x78[\x01\x5e\x9c\xda]")
 _EITHER_HEADER = 15 + 32
 
 # Atomic throughout: what does not fit is passed over once.
-_SEPARATOR = r"[ ,;:|\n-]{1,2}"
+_SEPARATOR = r"[ ,;:|\n-]{1,2}+"
 _LISTS = tuple(
-    (base, re.compile(rf"(?<![0-9A-Za-z])(?>{number}{_SEPARATOR}){{9,4095}}+{number}(?![0-9A-Za-z])"))
-    for base, number in (
-        (16, "(?:0[xX])?[0-9A-Fa-f]{2}"),
-        (10, "[0-9]{2,3}+"),
-        (8, "0?[01][0-7]{2}"),
-        (2, "[01]{7,8}+"),
+    (base, re.compile(rf"{first}(?<![0-9A-Za-z].){rest}(?>[ ,;:|\n-]{{1,2}}+{number}(?![0-9A-Za-z])){{9,4095}}+"))
+    for base, first, rest, number in (
+        (16, "[0-9A-Fa-f]", "(?:[0-9A-Fa-f]|(?<=0)[xX][0-9A-Fa-f]{2})", "(?:0[xX])?[0-9A-Fa-f]{2}"),
+        (10, "[0-9]", "[0-9]{1,2}+", "[0-9]{2,3}+"),
+        (8, "[01]", "[0-7]{2,3}+", "0?[01][0-7]{2}"),
+        (2, "[01]", "[01]{6,7}+", "[01]{7,8}+"),
     )
 )
-_BITS = re.compile(r"(?<![01])(?:[01]{8}){10,4095}+(?![01])")
+_BITS = re.compile(r"[01](?<![01].)[01]{7}(?:[01]{8}){9,4095}+(?![01])")
 _NUMBER = re.compile(r"[0-9A-Fa-f]+")
 _EIGHT = re.compile(r"[01]{8}")
 # How much of a list of character codes are letters, figures and blanks.
@@ -56,8 +56,8 @@ def codes(text: str, budget: Budget) -> Iterator[View]:
 def lists(text: str, budget: Budget) -> Iterator[View]:
     """Views of numbers one after the other, read as codes of characters to four bases."""
     for base, pattern in _LISTS:
-        yield from respelled(text, pattern, partial(_spell_numbers, base=base, number=_NUMBER), budget)
-    yield from respelled(text, _BITS, partial(_spell_numbers, base=2, number=_EIGHT), budget)
+        yield from respelled(text, pattern.finditer(text), partial(_spell_numbers, base=base, number=_NUMBER), budget)
+    yield from respelled(text, _BITS.finditer(text), partial(_spell_numbers, base=2, number=_EIGHT), budget)
 
 
 def _affordable(run: re.Match[str], budget: Budget, *, per_byte: float) -> str:

@@ -9,18 +9,22 @@ from .view import Budget, Spelled, View, respelled
 _INLINE = "a|abbr|b|big|code|em|font|i|ins|kbd|mark|s|small|span|strike|strong|sub|sup|tt|u|wbr"
 _JOINT = re.compile(
     rf"""
-    (?: (?<=[0-9A-Za-z@.\-\ ]) | (?<=\A) | (?<=[\s(:]) )
-    (?: \*{{1,3}} | ~~ | `{{1,3}} | </?(?:{_INLINE})(?:\s[^<>]{{0,64}})?/?> | <!--[^<>]{{0,64}}--> )+
-    (?=[0-9A-Za-z@.\- ])
-  | (["'`]) [ \t]{{0,8}} (?: \\?\r?\n[ \t]{{0,64}} )? [+&] [ \t]{{0,8}} (?: \\?\r?\n[ \t]{{0,64}} )? ["'`]
+    [*~`<](?:(?<=[0-9A-Za-z@.\-\s(:].)|(?<=\A.))
+    (?:
+        (?<=\*)\*{{0,2}}+ | (?<=~)~ | (?<=`)`{{0,2}}+
+      | (?<=<)(?i:/?(?:{_INLINE})(?:\s[^<>]{{0,64}}+)?/?> | !--[^<>]{{0,64}}+>)
+    )
+    (?:</?(?i:{_INLINE})(?:\s[^<>]{{0,64}}+)?/?>)*+
+    (?=[0-9A-Za-z@.\-\ ])
+  | ["'`] [ \t]{{0,8}}+ (?:\\?\r?\n[ \t]{{0,64}}+)? [+&] [ \t]{{0,8}}+ (?:\\?\r?\n[ \t]{{0,64}}+)? ["'`]
     """,
-    re.VERBOSE | re.IGNORECASE,
+    re.VERBOSE,
 )
 
 
 def joints(text: str, budget: Budget) -> Iterator[View]:
     """Views of the stretches from which markup and joints are left out."""
-    return respelled(text, _JOINT, _nothing, budget)
+    return respelled(text, _JOINT.finditer(text), _nothing, budget)
 
 
 def _nothing(_: re.Match[str]) -> list[Spelled]:

@@ -9,11 +9,13 @@ from .view import Budget, Spelled, View, respelled
 _FIGURES = {name: str(value) for value, name in enumerate("zero one two three four five six seven eight nine".split())}
 _FIGURES["oh"] = "0"
 _FIGURE = "|".join(_FIGURES)
-_FIGURE_WORDS = re.compile(rf"\b(?:(?:{_FIGURE})[\s,.-]{{1,3}}){{11,}}(?:{_FIGURE})\b", re.IGNORECASE)
+_FIGURE_WORDS = re.compile(
+    rf"[zotfsenZOTFSEN](?<=\b.)(?<=(?=(?i:{_FIGURE})).)[A-Za-z]{{1,4}}+(?:[\s,.-]{{1,3}}+(?i:{_FIGURE})(?![A-Za-z])){{11,}}+"
+)
 _FIGURE_WORD = re.compile(_FIGURE, re.IGNORECASE)
 
 # Four groups of four, as cards have them: in other numbers letters are letters.
-_CARD_LIKE = re.compile(r"(?<![0-9A-Za-z])[0-9OoIl]{4}(?:[ -]?[0-9OoIl]{4}){3}(?![0-9A-Za-z])")
+_CARD_LIKE = re.compile(r"[0-9OoIl](?<![0-9A-Za-z].)[0-9OoIl]{3}(?:[ -]?[0-9OoIl]{4}){3}(?![0-9A-Za-z])")
 _LOOK_ALIKES = str.maketrans("OoIl", "0011")
 
 _AT = r"\s?[\[({<]\s?(?:at|@)\s?[\])}>]\s?"
@@ -27,6 +29,10 @@ _ADDRESS = re.compile(
     rf"|(?<![0-9A-Za-z.]){_NAME}(?:\.{_NAME}){{0,4}}@{_LABEL}(?:(?:\.|{_DOT}){_LABEL}){{1,4}}(?![0-9A-Za-z])",
     re.IGNORECASE,
 )
+# Where an address may have its sign, and how much of the text before and after it is looked at.
+_ABOUT_AT = re.compile(r"[@\s\[({<](?:(?<=@)|(?<=[\[({<])\s?(?i:at|@)|(?<=\s)(?i:at)\s)")
+_BEFORE_CHARS = 128
+_AFTER_CHARS = 192
 _SIGNS = re.compile(rf"(?P<at>{_AT}|\sat\s)|(?P<dot>{_DOT})|(?P<other>.)", re.IGNORECASE | re.DOTALL)
 
 _TAGS = re.compile(r"[\U000E0020-\U000E007E]{8,}")
@@ -36,15 +42,27 @@ _SELECTORS = re.compile(r"[\uFE00-\uFE0F\U000E0100-\U000E01EF]{8,}")
 def spelled(text: str, budget: Budget) -> Iterator[View]:
     """Views of card numbers in words or with look-alikes, and of addresses with `at` and `dot`."""
     return chain(
-        respelled(text, _FIGURE_WORDS, _spell_figures, budget),
-        respelled(text, _CARD_LIKE, _spell_look_alikes, budget),
-        respelled(text, _ADDRESS, _spell_address, budget),
+        respelled(text, _FIGURE_WORDS.finditer(text), _spell_figures, budget),
+        respelled(text, _CARD_LIKE.finditer(text), _spell_look_alikes, budget),
+        respelled(text, _addresses(text), _spell_address, budget),
     )
 
 
 def unseen(text: str, budget: Budget) -> Iterator[View]:
     """Views of text in tag characters, and of bytes in variation selectors."""
-    return chain(respelled(text, _TAGS, _spell_tags, budget), respelled(text, _SELECTORS, _spell_selectors, budget))
+    return chain(
+        respelled(text, _TAGS.finditer(text), _spell_tags, budget),
+        respelled(text, _SELECTORS.finditer(text), _spell_selectors, budget),
+    )
+
+
+def _addresses(text: str) -> Iterator[re.Match[str]]:
+    done = 0
+    for sign in _ABOUT_AT.finditer(text):
+        begin = max(done, sign.start() - _BEFORE_CHARS)
+        for address in _ADDRESS.finditer(text, begin, sign.end() + _AFTER_CHARS):
+            yield address
+            done = address.end()
 
 
 def _spell_figures(match: re.Match[str]) -> list[Spelled]:

@@ -2,7 +2,7 @@
 
 import re
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 # A character of a view, and the place of the text it was made of.
@@ -41,7 +41,7 @@ class View:
 
 
 class Budget:
-    """How much may still be decoded of one text. `over_at` is the first place where it did not suffice, if there was."""
+    """How much may still be decoded of one text. `over_at` is where it first did not suffice, if so."""
 
     __slots__ = ("_chars", "over_at")
 
@@ -59,14 +59,14 @@ class Budget:
 
 
 def respelled(
-    text: str, pattern: re.Pattern[str], spell: Callable[[re.Match[str]], list[Spelled] | None], budget: Budget
+    text: str, matches: Iterable[re.Match[str]], spell: Callable[[re.Match[str]], list[Spelled] | None], budget: Budget
 ) -> Iterator[View]:
-    """Views of the stretches around the matches of a pattern, with each match replaced by what `spell` makes of it.
+    """Views of the stretches around some matches, with each match replaced by what `spell` makes of it.
 
     A match that it makes None of stays as it is.
     """
     stretch = _Stretch(text)
-    for match in pattern.finditer(text):
+    for match in matches:
         spelled = spell(match)
         if spelled is None:
             continue
@@ -111,16 +111,15 @@ class _Stretch:
             yield View("".join(self._pieces), starts=self.starts, ends=self.ends)
 
     def following(self, start: int) -> "_Stretch":
-        """The next one, for a match at `start`; when that is near it begins with the end of this one, as it is shown."""
+        """The next one, for a match at `start`; when that is near it begins with the end of this one."""
         if start >= self.end:
             return _Stretch(self._text, self.end)
+        kept = len(self.starts)
+        while self.starts[kept - 1] >= start:
+            kept -= 1
         following = _Stretch(self._text)
-        while len(self.starts) and self.starts[-1] >= start:
-            self.starts.pop()
-            self.ends.pop()
-        shown = "".join(self._pieces)[: len(self.starts)]
-        following._pieces = [shown[-MARGIN_CHARS:]]
-        following.starts, following.ends = self.starts[-MARGIN_CHARS:], self.ends[-MARGIN_CHARS:]
+        following._pieces = ["".join(self._pieces)[:kept][-MARGIN_CHARS:]]
+        following.starts, following.ends = self.starts[:kept][-MARGIN_CHARS:], self.ends[:kept][-MARGIN_CHARS:]
         following.end = start
         following._changed = True
         return following
