@@ -92,6 +92,7 @@ def _numbers(rule: Rule, valid: Callable[[bytes], bool], *, numbers: int, seed: 
     cores = [parse(core) for core in (*rule.core, *rule.core_with_context)]
     whole = [re.compile(forward(core).encode("ascii")) for core in cores]
     pool: list[bytes] = []
+    seen: set[bytes] = set()
     while numbers > 0:
         number = _word(chance.choice(cores), chance)
         if pool and numbers % 2:
@@ -100,7 +101,8 @@ def _numbers(rule: Rule, valid: Callable[[bytes], bool], *, numbers: int, seed: 
                 continue
         numbers -= 1
         yield number
-        if number not in pool and valid(number):
+        if number not in seen and valid(number):
+            seen.add(number)
             pool.append(number)
             del pool[:-_POOL]
 
