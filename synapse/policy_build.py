@@ -18,7 +18,8 @@ from . import __version__
 from .dlp import Catalogue, PolicyDocument, PolicyDocumentError, PolicyProblem, RuleError, Ruleset, load_catalogue
 from .dlp.policy_check import check_own_rules, check_placeholders
 from .dlp.policy_document import DOCUMENT_BYTES_MAX
-from .dlp.policy_resolution import DEFAULT_POLICY, catalogue_fingerprint, own_rules_key
+from .dlp.policy_resolution import DEFAULT_POLICY, catalogue_fingerprint, catalogue_of, own_rules_key
+from .dlp.rules import rule_from_table
 from .policy_directory import Active, ActivePolicy, PolicyDirectory
 from .postgres.connect import UNREACHABLE
 from .postgres.control_errors import ControlError
@@ -112,6 +113,17 @@ def prepare(order: Order) -> None:
     _Builder(order).prepare()
 
 
+def kept_catalogue(directory: PolicyDirectory) -> Catalogue:
+    """What comes with Synapse. To read it as JSON takes a tenth of the time that it takes as TOML."""
+    engine = catalogue_fingerprint()
+    tables = directory.rules(engine)
+    if tables is not None:
+        return catalogue_of(map(rule_from_table, tables))
+    catalogue = load_catalogue()
+    directory.keep_rules(engine, [rule.to_table() for rule in catalogue.rules])
+    return catalogue
+
+
 def compile_document(catalogue: Catalogue, directory: PolicyDirectory, source: Source) -> Compiled:
     """Check, compile and try every policy of a document. Raises Refused."""
     document = _read(catalogue, source)
@@ -160,7 +172,7 @@ class _Builder:
     @cached_property
     def _catalogue(self) -> Catalogue:
         """Read when it is needed: starting a gateway whose policies have not changed takes less time than this."""
-        return load_catalogue()
+        return kept_catalogue(self._directory)
 
     def prepare(self) -> None:
         """Compile the default policy while the database starts. What is wrong is found again, and said, by `build`."""

@@ -6,7 +6,7 @@
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -136,6 +136,23 @@ class PolicyDirectory:
     def keep_checked(self, key: str) -> None:
         """Raises OSError."""
         (self._compiled / f"{key}.checked").touch(mode=0o600)
+
+    def rules(self, engine: str) -> list[Mapping[str, Any]] | None:
+        """The rules that come with this engine, as `keep_rules` was given them; None when they are not kept whole."""
+        try:
+            raw = (self._path / f"rules-{engine}").read_bytes()
+            digest, content = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
+            tables: list[Mapping[str, Any]] = orjson.loads(content)
+        except (OSError, ValueError):
+            return None
+        return tables if hashlib.sha256(content).digest() == digest else None
+
+    def keep_rules(self, engine: str, tables: Sequence[Mapping[str, Any]]) -> None:
+        """Raises OSError."""
+        for old in self._path.glob("rules-*"):
+            old.unlink(missing_ok=True)
+        content = orjson.dumps(tables)
+        _replace(self._path / f"rules-{engine}", hashlib.sha256(content).digest() + content)
 
     def prune(self, keep: Collection[str]) -> None:
         """Remove rulesets that are not in force, but for the youngest ones. Best effort."""

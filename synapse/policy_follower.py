@@ -15,7 +15,8 @@ from .startup import StartupError
 
 logger = logging.getLogger("synapse.policy")
 
-POLL_INTERVAL_S = 0.1
+# A look is one system call.
+POLL_INTERVAL_S = 0.05
 # What is missing is asked for again when this has passed, should the question or its answer have been lost.
 ASK_INTERVAL_S = 5.0
 # Loading is Python that computes: with the interpreter's own 5 ms each step of a request would wait so long for it.

@@ -33,7 +33,7 @@ HEAD_TIMEOUT_S = 10
 # Connections open per worker; idle keep-alive connections count too.
 CONNECTIONS_MAX = 16_384
 # A change of the policy file is noticed within two of these. A look costs some microseconds.
-LOOK_AFTER_INTERVAL_S = 0.1
+LOOK_AFTER_INTERVAL_S = 0.05
 
 
 class Server(MPServer):

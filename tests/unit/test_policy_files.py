@@ -10,7 +10,7 @@ import pytest
 
 from synapse.dlp import Exemption, Ruleset, Side, load_default_rules
 from synapse.policy import DlpPolicy, Policies, Snapshot
-from synapse.policy_build import Order, prepare
+from synapse.policy_build import Order, kept_catalogue, prepare
 from synapse.policy_directory import SPARE_RULESETS_MAX, Active, ActivePolicy, PolicyDirectory, Status
 from synapse.policy_follower import PolicyFollower, PolicyLoader
 from synapse.startup import StartupError
@@ -101,6 +101,19 @@ def test_a_prepared_start_finds_the_default_policy_compiled(tmp_path: Path) -> N
     before = path.stat().st_mtime_ns
     prepare(Order(tmp_path, None, first=True))
     assert path.stat().st_mtime_ns == before, "what is kept is not compiled again"
+
+
+def test_the_rules_that_come_with_synapse_are_read_from_where_they_are_kept(
+    directory: PolicyDirectory, tmp_path: Path
+) -> None:
+    fresh = kept_catalogue(directory)
+    (kept,) = (tmp_path / "dlp").glob("rules-*")
+    again = kept_catalogue(directory)
+    assert again == fresh
+    # Damaged, or of another engine, they are read from the package.
+    kept.write_bytes(kept.read_bytes()[:-1])
+    assert kept_catalogue(directory) == fresh
+    assert directory.rules("another engine") is None
 
 
 def test_a_status_can_be_read_by_others(directory: PolicyDirectory) -> None:
