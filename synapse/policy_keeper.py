@@ -31,6 +31,8 @@ logger = logging.getLogger("synapse.policy")
 BUILD_TIMEOUT_S = 60.0
 # What could not be put on record, or was lost with the process that compiled it, is tried again after this pause.
 RETRY_PAUSE_S = 10.0
+# So that a worker that can load nothing does not keep everybody busy.
+RELOAD_PAUSE_S = 1.0
 # Workers load a change within a second; this late it is said that some have not.
 TAKEOVER_TIMEOUT_S = 5.0
 
@@ -72,6 +74,8 @@ class PolicyKeeper:
         self._taken: Signature | None = None
         self._wanted: frozenset[str] = frozenset()
         self._due_s: float | None = None
+        # A worker could not load what is in force: it looks again when it is put in force again.
+        self._again = False
         self._told: dict[int, int] = {}  # which generation each worker has
         self._messages, self._teller = multiprocessing.get_context("fork").Pipe(duplex=False)
         os.set_blocking(self._teller.fileno(), False)
@@ -154,7 +158,8 @@ class PolicyKeeper:
             self._told[message["pid"]] = message["generation"]
         elif "failed" in message:
             logger.error("worker %d could not load the DLP policies; they are compiled again", message["pid"])
-            self._due_s = time.monotonic()
+            self._again = True
+            self._due_s = time.monotonic() + RELOAD_PAUSE_S
         elif active is not None:
             wanted = frozenset(message["wants"]) & frozenset(active.names) - active.policies.keys()
             newer = message["number"] > active.number and not self._in_charge
@@ -227,7 +232,8 @@ class PolicyKeeper:
         """Have the workers take it over. False when it has to be tried again."""
         active = outcome.active
         assert active is not None, "an outcome without problems has policies"
-        if not (outcome.unchanged or self._is_in_force(active)):
+        if self._again or not (outcome.unchanged or self._is_in_force(active)):
+            self._again = False
             active = replace(active, generation=active.generation + 1)
             try:
                 self._directory.activate(active)
