@@ -130,7 +130,11 @@ def _print_near(content: str, near: "Sequence[Near]", *, asked: str | None) -> N
         ]
         for one in shown
     ]
-    nothing = f"Nothing in the text looks like {asked}." if asked else "No rule matches the text, or nearly does."
+    nothing = (
+        f"Nothing in the text looks like {asked}; `synapse dlp explain {asked}` says what would."
+        if asked
+        else "No rule matches the text, or nearly does."
+    )
     print_table(["rule", "place", "matches", "why not"], rows, empty=nothing)
     if others := len(near) - len(shown):
         typer.echo(f"Where two things or more are lacking: {others}; name a rule, or take --json, to see them.")
