@@ -10,6 +10,7 @@ import typer
 from .dlp_choice import Chosen, FromOption, PacksOption, PolicyOption, chosen
 from .dlp_excerpts import MASK
 from .dlp_texts import STDIN
+from .dlp_verdict import verdict_on
 from .options import JsonOption, SideChoice, SideOption
 from .output import print_fields, print_json, print_table
 
@@ -97,7 +98,7 @@ def _near(content: str, asked: "Sequence[Rule]", in_force: Chosen, side: "Side")
         for rule in asked
         if rule.id not in on
     }
-    findings = in_force.compiled().scan(content, side).findings
+    findings = verdict_on(in_force.compiled(), content, side).findings
     only = {rule.id for rule in asked}
     scanned = Scanned(content, side, findings, off)
     near = [one for one in near_matches(asked, scanned) if one.rule in only]

@@ -11,10 +11,11 @@ import typer
 from .dlp_choice import FromOption, PacksOption, PolicyOption, chosen
 from .dlp_progress import bytes_bar
 from .dlp_texts import STDIN, Given, Unreadable, json_lines, size_bytes_of, whole_files
+from .dlp_verdict import verdict_on
 from .options import JsonOption, SideChoice, SideOption
 
 if TYPE_CHECKING:
-    from ..dlp import Ruleset, Scan, Side
+    from ..dlp import Scan
 
 # Nobody reads further; programs take --json.
 ROWS_MAX = 1000
@@ -61,17 +62,13 @@ def scan(
             else:
                 if given.notice:
                     typer.echo(f"synapse: {given.notice}.", err=True)
-                verdict = _verdict(ruleset, given.text, Side(side))
+                verdict = verdict_on(ruleset, given.text, Side(side))
                 tally.add(given, verdict)
                 shown.scanned(given, verdict)
             advance(given.size_bytes)
     shown.finish()
     if code := tally.exit_code:
         raise typer.Exit(code)
-
-
-def _verdict(ruleset: "Ruleset", text: str, side: "Side") -> "Scan":
-    return ruleset.scan(text, side)
 
 
 @dataclass(slots=True)

@@ -1,6 +1,7 @@
 """`synapse dlp explain`: what a rule looks for, and what a text lacks; secrets are not shown."""
 
 import json
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,6 +71,14 @@ def test_a_text_may_come_on_standard_input(explain: Command) -> None:
     (near,) = json.loads(explain("credit_card", "--text", "-", "--json", stdin=CARD).stdout)
 
     assert near == {"rule": "credit_card", "start": 0, "end": 19, "matched": True, "failures": []}
+
+
+def test_what_matches_only_when_decoded_is_told(explain: Command) -> None:
+    text = b64encode(f"card {CARD}".encode()).decode()
+
+    (near,) = json.loads(explain("credit_card", "--text", text, "--json").stdout)
+
+    assert (near["start"], near["end"], near["matched"]) == (0, len(text), True)
 
 
 def test_a_rule_of_a_pack_that_is_off_says_so(explain: Command) -> None:

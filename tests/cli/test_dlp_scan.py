@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,17 @@ def test_the_side_decides_what_is_done(scan: Command) -> None:
 
     assert json.loads(result.stdout)["action"] == "redact"
     assert result.exit_code == 0
+
+
+def test_what_was_encoded_is_decoded_as_the_gateway_does(scan: Command) -> None:
+    """In an answer it only alerts: a stream could not have kept it back."""
+    text = f"see {b64encode(CARD.encode()).decode()} there"
+
+    prompt, answer = (json.loads(scan("--json", "--side", side, stdin=text).stdout) for side in ("prompt", "answer"))
+
+    assert (prompt["action"], prompt["redacted"]) == ("redact", "see [REDACTED:credit_card] there")
+    assert (answer["action"], answer["redacted"]) == ("alert", text)
+    assert [finding["rule"] for finding in answer["findings"]] == ["credit_card"]
 
 
 def test_rules_of_other_packs_are_not_looked_for(scan: Command) -> None:
