@@ -50,10 +50,13 @@ def acting() -> Ruleset:
 @pytest.mark.parametrize(("rule", "hit"), HITS)
 def test_a_secret_cut_anywhere_never_leaves(acting: Ruleset, rule: Rule, hit: Example) -> None:
     """Cut in two at every place, and once at all of them."""
-    text = f"I found this: {hit.text} in the file."
-    expected = f"I found this: [REDACTED:{rule.id}] in the file."
+    text = f"I found this: {hit.before}{hit.text} in the file."
+    expected = f"I found this: {hit.before}[REDACTED:{rule.id}] in the file."
     # What a run takes with it after a secret belongs to the secret; the plain oracle says how much.
-    assert oracle.redact(acting.rules, text)[0] in {expected, f"I found this: [REDACTED:{rule.id}]."}
+    assert oracle.redact(acting.rules, text)[0] in {
+        expected,
+        f"I found this: {hit.before}[REDACTED:{rule.id}].",
+    }
     expected = oracle.redact(acting.rules, text)[0]
     for cut in range(len(text) + 1):
         assert _deliver(acting, [text[:cut], text[cut:]]) == expected, cut

@@ -7,13 +7,20 @@ family of rules; a rule names the function.
 from collections.abc import Callable, Mapping
 
 from . import (
+    africa_middle_east,
+    asia_east,
+    asia_south,
+    brazil,
     europe_central,
     europe_east,
     europe_north,
     europe_south,
     europe_west,
     finance,
+    latin_america,
     network,
+    north_america,
+    oceania,
     personal,
     secrets,
 )
@@ -25,6 +32,7 @@ Validator = Callable[[bytes], bool]
 
 _FAMILIES = (
     *(finance, network, personal, secrets),
+    *(africa_middle_east, asia_east, asia_south, brazil, latin_america, north_america, oceania),
     *(europe_central, europe_east, europe_north, europe_south, europe_west),
 )
 

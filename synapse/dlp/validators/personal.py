@@ -13,22 +13,6 @@ def email(match: bytes) -> bool:
     )
 
 
-# Printed in wallets and advertisements, or typed by everybody who needs a number.
-_SSN_SAMPLES = frozenset((b"078051120", b"219099999", b"123456789"))
-
-
-def us_ssn(match: bytes) -> bool:
-    number = digits(match)
-    area, group, serial = number[:3], number[3:5], number[5:]
-    return (
-        area not in {b"000", b"666"}
-        and area < b"900"
-        and group != b"00"
-        and serial != b"0000"
-        and number not in _SSN_SAMPLES
-    )
-
-
 def phone(match: bytes) -> bool:
     number = digits(match)
     if len(number) > 15 or len(set(number[3:])) == 1:  # E.164, §6.1
@@ -37,4 +21,4 @@ def phone(match: bytes) -> bool:
     return not number.startswith(b"1") or (number[1:2] > b"1" and number[4:5] > b"1")
 
 
-VALIDATORS = (email, phone, us_ssn)
+VALIDATORS = (email, phone)
