@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from .dlp import Ruleset
 from .policy import DlpPolicy, Policies, Snapshot
-from .policy_directory import Active, PolicyDirectory
+from .policy_directory import Active, PolicyDirectory, Signature
 from .startup import StartupError
 
 logger = logging.getLogger("synapse.policy")
@@ -43,9 +43,13 @@ class PolicyLoader:
     def __init__(self, directory: PolicyDirectory) -> None:
         self._directory = directory
         self._rulesets: dict[str, Ruleset] = {}
+        # Of what was loaded last, and as it was before that was read: what comes later is noticed.
+        self.active: Active | None = None
+        self.signature: Signature | None = None
 
     def first(self) -> Policies:
         """What is in force when a worker starts. Raises StartupError."""
+        self.signature = self._directory.signature()
         active = self._directory.active()
         if active is None:
             raise StartupError("There is no DLP policy in force in the state directory: start the gateway again.")
@@ -57,7 +61,7 @@ class PolicyLoader:
     def load(self, active: Active) -> Policies:
         """Raises ValueError for what this engine cannot load, LookupError when a compiled ruleset is not there."""
         rulesets = {one.key: self._rulesets.get(one.key) or self._load(one.key) for one in active.policies.values()}
-        self._rulesets = rulesets
+        self._rulesets, self.active = rulesets, active
         policies = {name: DlpPolicy(rulesets[one.key], one.exemptions) for name, one in active.policies.items()}
         return Policies(policies, frozenset(active.names))
 
@@ -76,7 +80,6 @@ class PolicyFollower:
         self._loader = loader
         self._user = user
         self._tell = tell
-        self._seen = directory.signature()
         self._number = 0
         self._snapshot: Snapshot | None = None
         self._missing: frozenset[str] = frozenset()
@@ -84,14 +87,14 @@ class PolicyFollower:
 
     async def run(self) -> None:
         """Follow until it is cancelled."""
-        active = self._directory.active()
-        self._number = active.number if active is not None else 0
-        self._in_force(active)
+        loader = self._loader
+        assert loader.active is not None, "the worker has loaded what it started with"
+        self._in_force(loader.active)
         while True:
             signature = self._directory.signature()
-            if signature != self._seen:
+            if signature != loader.signature:
                 await self._follow()
-                self._seen = signature
+                loader.signature = signature
             self._ask()
             await asyncio.sleep(POLL_INTERVAL_S)
 
@@ -108,12 +111,12 @@ class PolicyFollower:
             self._tell({"failed": active.generation})
             return
         self._user.use(policies)
-        self._number, self._snapshot, self._ask_due_s = active.number, None, 0.0
+        self._snapshot, self._ask_due_s = None, 0.0
         self._in_force(active)
 
-    def _in_force(self, active: Active | None) -> None:
-        if active is not None:
-            self._tell({"generation": active.generation})
+    def _in_force(self, active: Active) -> None:
+        self._number = active.number
+        self._tell({"generation": active.generation})
 
     def _ask(self) -> None:
         """Have the parent compile what a key needs, and look at what is newer in the database."""

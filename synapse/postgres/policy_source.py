@@ -85,6 +85,10 @@ class PostgresPolicySource:
             )
         self._provisioned = replace(before, policies=kept)
         self._snapshot = with_policies(snapshot, kept)
+        if kept.names - before.policies.names:
+            # A key of a policy that was not known here was refused, and with it everything since.
+            self._seen_version = None
+            self._changed.set()
 
     async def start(self) -> None:
         """Load the first snapshot, then keep it up to date. Raises StartupError when there is none to be had."""

@@ -128,6 +128,19 @@ async def test_a_row_that_makes_no_sense_keeps_the_last_snapshot_and_is_logged(
     await eventually(lambda: key_of(source, bad) is not None)
 
 
+async def test_a_key_that_comes_before_its_policy_is_known_with_it(
+    runtime_pool: Any, source: PostgresPolicySource, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.ERROR, "synapse.policy"):
+        new = await make_key(runtime_pool, dlp_policy="strict")
+        await eventually(lambda: "unknown DLP policy 'strict'" in caplog.text)
+
+    source.use(Policies(POLICIES.compiled, frozenset({"default", "strict"})))
+
+    await eventually(lambda: key_of(source, new) is not None)
+    assert source.snapshot.missing_policies() == {"strict"}
+
+
 async def test_a_first_snapshot_that_makes_no_sense_is_a_startup_error(runtime_pool: Any, postgres_dsn: str) -> None:
     new = await make_key(runtime_pool, dlp_policy="strict")
 

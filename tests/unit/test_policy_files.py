@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from synapse.dlp import Exemption, Ruleset, Side, load_default_rules
-from synapse.policy import DlpPolicy, Policies, Snapshot
+from synapse.policy import Policies, Snapshot
 from synapse.policy_build import Order, kept_catalogue, prepare
 from synapse.policy_directory import SPARE_RULESETS_MAX, Active, ActivePolicy, PolicyDirectory, Status
 from synapse.policy_follower import PolicyFollower, PolicyLoader
@@ -176,6 +176,19 @@ async def test_a_worker_follows_and_says_so_and_keeps_what_did_not_change(
     task.cancel()
 
 
+async def test_a_change_while_a_worker_starts_is_noticed(directory: PolicyDirectory, ruleset: Ruleset) -> None:
+    one = keep(directory, "one", ruleset)
+    directory.activate(active(1, default=one))
+    loader, told = PolicyLoader(directory), []
+    user = User(loader.first())
+    directory.activate(active(2, default=one, strict=keep(directory, "two", ruleset)))
+    task = await following(directory, user, loader, told)
+    await eventually(lambda: {"generation": 2} in told)
+    task.cancel()
+    assert told[0] == {"generation": 1}
+    assert user.used[-1].compiled.keys() == {"default", "strict"}
+
+
 async def test_a_worker_asks_for_what_a_key_needs_and_for_what_is_newer(
     directory: PolicyDirectory, ruleset: Ruleset
 ) -> None:
@@ -194,7 +207,7 @@ async def test_loading_lets_requests_have_their_turn(directory: PolicyDirectory,
     one = keep(directory, "one", ruleset)
     directory.activate(active(1, default=one))
     loader, told = PolicyLoader(directory), []
-    user = User(Policies({"default": DlpPolicy(ruleset)}, frozenset({"default"})))
+    user = User(loader.first())
     task = await following(directory, user, loader, told)
     for number in range(2, 8):
         keep(directory, f"k{number}", ruleset)
