@@ -20,9 +20,7 @@ class Scanner:
         databases: Iterable[Any],
         *,
         make_scratch: Callable[[Any], Any],
-        first_word: int,
-        of_words: Iterable[tuple[int, ...]],
-        reach: int,
+        hints: Iterable[tuple[Sequence[int], int]],
     ) -> None: ...
     def __call__(self, window: bytes) -> dict[int, array[int]]: ...
 

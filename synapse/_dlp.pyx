@@ -32,6 +32,8 @@ cdef enum:
     PAGES = 0x1100
     # Ends of triggers no further apart than this are one stretch: the confirm pass looks further around each anyway.
     GAP_MAX = 32
+    # How far behind its end a hint may speak of triggers. Contexts reach some dozens of characters.
+    HINT_REACH_MAX = 0xFFFF
     # Values nested deeper are not walked: each level takes a frame of the C stack, and threads have little of it.
     DEPTH_MAX = 1024
 

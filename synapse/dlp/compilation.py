@@ -7,7 +7,7 @@ from typing import Any, Self
 from .._dlp import Live, Scanner
 from .findings import Side
 from .live import LiveTable, live_tables
-from .patterns import Pattern, Run, compile_cores, compile_database, find_expressions, make_scanner
+from .patterns import Pattern, Run, compile_cores, compile_database, find_hints, make_scanner
 from .rules import Rule
 
 
@@ -17,12 +17,12 @@ class Compiled:
 
     rules: tuple[Rule, ...]
     patterns: tuple[Pattern, ...]
-    of_words: tuple[tuple[int, ...], ...]  # for each context word, the patterns that need it
+    hints: Sequence[tuple[Sequence[int], int]]  # for each number that the database reports, the patterns and the reach
     lives: Mapping[str, Sequence[LiveTable]]
     database: bytes = field(repr=False)
 
     def scanner(self) -> Scanner:
-        return make_scanner(self.database, first_word=len(self.patterns), of_words=self.of_words)
+        return make_scanner(self.database, self.hints)
 
     def automata(self, side: Side, *, alert: bool) -> list[Live]:
         return [table.automaton() for table in self.lives[group(side, alert=alert)]]
@@ -33,7 +33,7 @@ class Compiled:
         return {
             "rules": [rule.to_table() for rule in self.rules],
             "patterns": [_to_row(pattern, numbers[pattern.rule.id]) for pattern in self.patterns],
-            "of_words": self.of_words,
+            "hints": self.hints,
             "lives": {name: [asdict(table) for table in tables] for name, tables in self.lives.items()},
         }
 
@@ -42,7 +42,7 @@ class Compiled:
         return cls(
             rules=rules,
             patterns=tuple(_from_row(index, row, rules) for index, row in enumerate(table["patterns"])),
-            of_words=tuple(map(tuple, table["of_words"])),
+            hints=table["hints"],
             lives={name: [LiveTable(**one) for one in tables] for name, tables in table["lives"].items()},
             database=database,
         )
@@ -51,7 +51,7 @@ class Compiled:
 def compile_rules(rules: tuple[Rule, ...]) -> Compiled:
     """Raises RuleError for a rule that cannot be compiled."""
     cores = compile_cores(rules)
-    expressions = find_expressions(cores)
+    hints = find_hints(cores)
     lives = {
         group(side, alert=alert): live_tables([core for core in cores if acts(core.pattern, side, alert=alert)])
         for side in Side
@@ -60,9 +60,9 @@ def compile_rules(rules: tuple[Rule, ...]) -> Compiled:
     return Compiled(
         rules=rules,
         patterns=tuple(core.pattern for core in cores),
-        of_words=tuple(expressions.words.values()),
+        hints=[(hint.patterns, hint.reach) for hint in hints],
         lives=lives,
-        database=compile_database(expressions),
+        database=compile_database(hints),
     )
 
 

@@ -6,6 +6,7 @@ stream has to decide.
 
 import re
 from collections.abc import Iterable
+from itertools import chain, product
 
 from .language import Node, PatternError, forward, parse_part, width
 from .shadow import fold
@@ -15,9 +16,15 @@ CONTEXT_CHARS = 64
 # The longest word of a context, with the separators that may stand in it.
 WORD_CHARS_MAX = 48
 
-# Between the parts of a word: "account number", "account_number", "accountNumber", "account-no".
-_GAP = r"[ _./:#'-]{0,2}"
+# Between the parts of a word: "account number", "account_number", "accountNumber", "account-no", "acc. no", "driver's".
+_GAPS = ("", " ", "_", "-", ".", "/", "'", ". ")
+_GAP = r"(?:[ _/'-]|\. ?)?"
 _GAP_CHARS = 2
+# Words are looked for by their beginnings: as many parts as this, or fewer when they have enough letters.
+_SOUGHT_PARTS_MAX = 3
+_SOUGHT_CHARS = 7
+# A shorter one is a part of so many words that what stands before it is looked at at once.
+_ALONE_CHARS = 5
 # What a `*` at the end of a word stands for: the rest of a compound or an inflected form.
 _REST = "[A-Za-z\\xc0-\\xfe]{0,28}"
 _REST_CHARS = 28
@@ -48,11 +55,28 @@ def word_expression(word: str) -> str:
     return _GAP.join("".join(map(_either_case, part)) for part in parts) + _REST * starred
 
 
-def word_trigger(word: str, *, assigned: bool) -> str:
-    """What to look for in a text to see whether the word may stand there; there are no look-arounds for it."""
-    expression = word_expression(word.removesuffix("*"))
+def sought(word: str, *, assigned: bool) -> list[str]:
+    """What to look for in a text to see whether the word may stand there: expressions of literals, in any letter case.
+
+    Thousands of literals are found at the price of a few expressions with classes between their parts.
+    """
+    parts = [part.decode("latin-1") for part in fold(word.removesuffix("*"))[0].split()]
+    number = next((n for n in range(1, len(parts)) if sum(map(len, parts[:n])) >= _SOUGHT_CHARS), len(parts))
+    parts = parts[: min(number, _SOUGHT_PARTS_MAX)]
     # A hump of camelCase may be where a name begins.
-    return expression if assigned or _unspaced(word[:1]) else f"[^{LETTERS}]{expression}"
+    anywhere = assigned or _unspaced(word[:1]) or sum(map(len, parts)) > _ALONE_CHARS
+    edge = "" if anywhere else f"[^{LETTERS}]"
+    written = [_escaped_all(part) for part in parts]
+    gaps = product([_escaped_all(gap) for gap in _GAPS], repeat=len(parts) - 1)
+    return [edge + "".join(chain.from_iterable(zip(written, (*gap, ""), strict=True))) for gap in gaps]
+
+
+def _escaped_all(text: str) -> str:
+    return "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    return character if character.isascii() and character.isalnum() else f"\\x{ord(character):02x}"
 
 
 def compile_context(words: Iterable[str], between: str = "") -> re.Pattern[bytes]:

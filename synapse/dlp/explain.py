@@ -268,7 +268,7 @@ def shapes_in_words(cores: Iterable[str]) -> list[str]:
 def trigger_in_words(rule: Rule) -> list[str]:
     """What the scan looks for first: the rarest part of each core, or where words are needed, these."""
     words = ["one of the words of its context"] if rule.core_with_context else []
-    return list(dict.fromkeys((*(shape(trigger(parse(core))) for core in rule.core), *words)))
+    return list(dict.fromkeys((*(shape(trigger(parse(core)).node) for core in rule.core), *words)))
 
 
 def guards_in_words(rule: Rule) -> str:

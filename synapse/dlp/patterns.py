@@ -4,7 +4,7 @@ The database tells which triggers end where in a text, and where context words d
 end of a variable-length match is reported; so it gives hints, and `re` has the last word.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import hyperscan
 
 from .._dlp import EDGE, Matcher, Scanner
 from .acceptance import Acceptance, acceptance
-from .context import CONTEXT_CHARS, word_trigger
+from .context import CONTEXT_CHARS, sought
 from .findings import STRENGTH, Side
 from .language import Node, PatternError, alphabet, char_class, forward, parse, render, width
 from .rules import Rule, RuleError
@@ -126,48 +126,69 @@ def _compile_run(rule: Rule) -> Run | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Expressions:
-    """What the database looks for: triggers by the index of their pattern, and after them the words of contexts."""
+class Hint:
+    """Something that Hyperscan looks for. Where it ends, and up to `reach` further on, triggers of `patterns` may end."""
 
-    triggers: Mapping[int, str]
-    words: Mapping[str, tuple[int, ...]]  # expression -> the patterns that it is a context of
-    first_word: int
+    expressions: tuple[str, ...]
+    patterns: tuple[int, ...]
+    reach: int = 0
+    any_case: bool = False
 
 
-def find_expressions(cores: Sequence[Core]) -> Expressions:
-    """A pattern that needs a context is looked for by its words: they are rarer than figures."""
-    words: dict[str, list[int]] = {}
-    triggers: dict[int, str] = {}
+def find_hints(cores: Sequence[Core]) -> list[Hint]:
+    """What to look for to find all patterns."""
+    return [*_triggers(cores), *_words(cores)]
+
+
+def _triggers(cores: Iterable[Core]) -> Iterator[Hint]:
+    """Triggers, those of one rule together where they lead their cores: many expressions cost more than a longer one."""
+    groups: dict[tuple[str, frozenset[int]], tuple[list[str], list[int]]] = {}
     for core in cores:
         pattern = core.pattern
-        if not pattern.needs_context:
-            triggers[pattern.index] = forward(trigger(core.node))
+        if pattern.needs_context:
             continue
-        rule = pattern.rule
-        for word in dict.fromkeys(word_trigger(word, assigned=rule.assigned) for word in rule.context):
-            words.setdefault(word, []).append(pattern.index)
-    return Expressions(triggers, {word: tuple(indices) for word, indices in words.items()}, len(cores))
+        found = trigger(core.node)
+        if not found.leads:
+            yield Hint((forward(found.node),), (pattern.index,))
+            continue
+        expressions, patterns = groups.setdefault((pattern.rule.id, core.left), ([], []))
+        expressions.append(forward(found.node))
+        patterns.append(pattern.index)
+    for (_, left), (expressions, patterns) in groups.items():
+        either = "|".join(dict.fromkeys(expressions))
+        yield Hint((f"{render(_ANY - left)}(?:{either})",), tuple(patterns))
 
 
-def compile_database(expressions: Expressions) -> bytes:
-    """A serialised Hyperscan database; nothing when there is nothing to look for.
+def _words(cores: Iterable[Core]) -> Iterator[Hint]:
+    """A pattern that needs a context is looked for by its words: they are rarer than figures."""
+    words: dict[tuple[str, ...], list[int]] = {}
+    for core in cores:
+        rule = core.pattern.rule
+        if core.pattern.needs_context:
+            for word in dict.fromkeys(tuple(sought(word, assigned=rule.assigned)) for word in rule.context):
+                words.setdefault(word, []).append(core.pattern.index)
+    for expressions, patterns in words.items():
+        yield Hint(expressions, tuple(patterns), CONTEXT_CHARS, any_case=True)
+
+
+def compile_database(hints: Sequence[Hint]) -> bytes:
+    """A serialised Hyperscan database, which reports the numbers of hints; nothing when there is nothing to look for.
 
     Plain byte mode: the shadow needs no UTF-8, and start-of-match makes bounded repeats too large.
     """
-    if not expressions.triggers and not expressions.words:
+    if not hints:
         return b""
+    wanted = [(number, one, hint.any_case) for number, hint in enumerate(hints) for one in hint.expressions]
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
-        expressions=[expression.encode("ascii") for expression in (*expressions.triggers.values(), *expressions.words)],
-        ids=[*expressions.triggers, *range(expressions.first_word, expressions.first_word + len(expressions.words))],
-        flags=[0] * (len(expressions.triggers) + len(expressions.words)),
+        expressions=[expression.encode("ascii") for _, expression, _ in wanted],
+        ids=[number for number, _, _ in wanted],
+        flags=[hyperscan.HS_FLAG_CASELESS if any_case else 0 for _, _, any_case in wanted],
     )
     return bytes(hyperscan.dumpb(database))
 
 
-def make_scanner(blob: bytes, *, first_word: int, of_words: Sequence[tuple[int, ...]]) -> Scanner:
-    """What `compile_database` made, ready to scan with."""
+def make_scanner(blob: bytes, hints: Sequence[tuple[Sequence[int], int]]) -> Scanner:
+    """What `compile_database` made, ready to scan with; of each hint the patterns and the reach."""
     databases: list[Any] = [hyperscan.loadb(blob, hyperscan.HS_MODE_BLOCK)] if blob else []
-    return Scanner(
-        databases, make_scratch=hyperscan.Scratch, first_word=first_word, of_words=of_words, reach=CONTEXT_CHARS
-    )
+    return Scanner(databases, make_scratch=hyperscan.Scratch, hints=hints)

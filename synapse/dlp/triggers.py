@@ -6,6 +6,7 @@ A trigger is a slice of the core's obligatory parts, so it can be wrong in one d
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from .language import Alt, Char, Node, Rep, Seq, width
 
@@ -19,30 +20,41 @@ _BITS_ENOUGH = 32.0
 _BITS_PER_PART = 0.25
 
 
-def trigger(core: Node) -> Node:
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A slice of a core; `leads` when the core begins with it, so that what may stand to its left is known too."""
+
+    node: Node
+    leads: bool
+
+
+def trigger(core: Node) -> Trigger:
     """The slice which is rare in prose for the fewest parts."""
-    best: tuple[float, tuple[Node, ...]] | None = None
-    for run in _runs(core):
+    best: tuple[float, Trigger] | None = None
+    for leads, run in _runs(core):
+        bits = [_bits(part) for part in run]
+        obligatory = [width(part)[0] > 0 for part in run]
         for start in range(len(run)):
             for end in range(start + 1, min(len(run), start + _PARTS_MAX) + 1):
-                parts = run[start:end]
-                worth = min(_bits(Seq(parts)), _BITS_ENOUGH) - _BITS_PER_PART * len(parts)
-                if width(Seq(parts))[0] and (best is None or worth > best[0]):
-                    best = worth, parts
-    return core if best is None else Seq(best[1])
+                worth = min(sum(bits[start:end]), _BITS_ENOUGH) - _BITS_PER_PART * (end - start)
+                if any(obligatory[start:end]) and (best is None or worth > best[0]):
+                    best = worth, Trigger(Seq(run[start:end]), leads and start == 0)
+    return Trigger(core, leads=True) if best is None else best[1]
 
 
-def _runs(core: Node) -> Iterator[tuple[Node, ...]]:
-    """The stretches of obligatory parts that follow each other directly."""
+def _runs(core: Node) -> Iterator[tuple[bool, tuple[Node, ...]]]:
+    """The stretches of obligatory parts that follow each other directly, and whether the core begins with them."""
     run: list[Node] = []
+    leads = True
     for part in _parts(core):
         if part is not None:
             run.append(part)
-        elif run:
-            yield tuple(run)
-            run = []
+            continue
+        if run:
+            yield leads, tuple(run)
+        run, leads = [], False
     if run:
-        yield tuple(run)
+        yield leads, tuple(run)
 
 
 def _parts(node: Node) -> Iterator[Node | None]:

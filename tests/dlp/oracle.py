@@ -65,7 +65,7 @@ def _context(words: Sequence[str], between: str) -> re.Pattern[bytes]:
 
 
 def _every(words: Sequence[str]) -> str:
-    return "|".join(word.replace("*", "[A-Za-z]{0,28}").replace(" ", "[ _./:#'-]{0,2}") for word in words)
+    return "|".join(word.replace("*", "[A-Za-z]{0,28}").replace(" ", r"(?:[ _./'-]|\. )?") for word in words)
 
 
 def in_context(expression: Expression, shadow: bytes, start: int) -> bool:

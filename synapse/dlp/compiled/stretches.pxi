@@ -45,9 +45,8 @@ def collect(pattern, start, unsigned int end, flags, dict ends not None) -> None
 cdef class Scanner:
     """Finds the stretches of a text in which triggers end, by the index of their pattern.
 
-    `databases` are Hyperscan's, which report a pattern's index for its trigger, or from `first_word` on the number of a
-    context word; `of_words` has the patterns that each of these is a context of, and `reach` how far behind its word a
-    match may begin. Calling it gives a dictionary of arrays: first, last, first, last …
+    `databases` are Hyperscan's, which report the numbers of `hints`. Each of these is the patterns that it speaks of,
+    and how far behind its end their triggers may end. Calling it gives a dictionary of arrays: first, last, first …
     """
 
     cdef:
@@ -57,18 +56,16 @@ cdef class Scanner:
         dict _scratches  # of each thread: two scans in one would corrupt it
         list _own  # the scratches of `_thread`
         unsigned long _thread
-        int _first_word
-        list _of_words
-        unsigned int _reach
+        list _hints
 
-    def __cinit__(self, databases, *, make_scratch, int first_word, of_words, unsigned int reach):
+    def __cinit__(self, databases, *, make_scratch, hints):
         self._databases = list(databases)
         self._scans = [database.scan for database in databases]
         self._make_scratch = make_scratch
         self._scratches = {}
-        self._first_word = first_word
-        self._of_words = list(of_words)
-        self._reach = reach
+        self._hints = [(tuple(patterns), int(reach)) for patterns, reach in hints]
+        if not all(0 <= reach <= HINT_REACH_MAX for _, reach in self._hints):
+            raise ValueError("a hint reaches no more than 65,535 characters on")
 
     def __call__(self, bytes window not None) -> dict:
         cdef:
@@ -78,9 +75,7 @@ cdef class Scanner:
         for index in range(len(self._databases)):
             scan = self._scans[index]
             scan(window, collect, 0, ends, scratches[index])
-        if ends and self._of_words:
-            return self._spread(ends)
-        return ends
+        return self._spread(ends) if ends else ends
 
     cdef list _scratches_here(self):
         cdef unsigned long thread = PyThread_get_thread_ident()
@@ -92,39 +87,40 @@ cdef class Scanner:
         return self._own
 
     cdef dict _spread(self, dict ends):
-        """The same with the stretches behind each word given to the patterns that it is a context of."""
-        cdef dict spread = {}
-        cdef int number
+        """The same by the patterns that the hints speak of."""
+        cdef:
+            dict spread = {}
+            Py_ssize_t number
+            unsigned int reach
         for key, stretches in ends.items():
             check_stretches(stretches)
             number = key
-            if number < self._first_word:
-                _join(spread, key, stretches)
-                continue
-            if number - self._first_word >= len(self._of_words):
-                raise ValueError("a database reports a word that no pattern asked for")
-            behind = self._behind(stretches)
-            patterns = self._of_words[number - self._first_word]
+            if not 0 <= number < len(self._hints):
+                raise ValueError("a database reports a number that is no hint's")
+            patterns, reach = self._hints[number]
+            if reach:
+                stretches = _behind(stretches, reach)
             for pattern in patterns:
-                _join(spread, pattern, behind)
+                _join(spread, pattern, stretches)
         return spread
 
-    cdef array.array _behind(self, array.array words):
-        """Where a match may begin behind words that end in these stretches."""
-        cdef:
-            Py_ssize_t index, last = 1
-            const unsigned int* places = words.data.as_uints
-            array.array behind = array.clone(_UINTS, len(words), False)
-            unsigned int* out = behind.data.as_uints
-        out[0], out[1] = places[0], places[1] + self._reach
-        for index in range(2, len(words), 2):
-            if places[index] <= out[last]:
-                out[last] = places[index + 1] + self._reach
-            else:
-                out[last + 1], out[last + 2] = places[index], places[index + 1] + self._reach
-                last += 2
-        array.resize(behind, last + 1)
-        return behind
+
+cdef array.array _behind(array.array hints, unsigned int reach):
+    """The stretches, each made longer."""
+    cdef:
+        Py_ssize_t index, last = 1
+        const unsigned int* places = hints.data.as_uints
+        array.array behind = array.clone(_UINTS, len(hints), False)
+        unsigned int* out = behind.data.as_uints
+    out[0], out[1] = places[0], places[1] + reach
+    for index in range(2, len(hints), 2):
+        if places[index] <= out[last]:
+            out[last] = places[index + 1] + reach
+        else:
+            out[last + 1], out[last + 2] = places[index], places[index + 1] + reach
+            last += 2
+    array.resize(behind, last + 1)
+    return behind
 
 
 cdef int _join(dict ends, pattern, array.array stretches) except -1:
