@@ -49,12 +49,14 @@ class Matcher:
     placeholder: str
     run: tuple[bytes, int] | None
     guarded: bytes
+    heads: bytes
     looked_at: int
     def __init__(
         self,
         index: int,
         *,
         guarded: bytes,
+        heads: bytes,
         narrowest: int,
         widest: int,
         strength: int,

@@ -78,9 +78,11 @@ def group(side: Side, *, alert: bool) -> str:
 def _to_row(pattern: Pattern, rule: int) -> list[Any]:
     run = pattern.run
     ends = None if run is None else [run.end, run.closing_width]
-    return [rule, pattern.guarded, pattern.narrowest, pattern.widest, ends, pattern.needs_context]
+    widths = [pattern.narrowest, pattern.widest]
+    return [rule, pattern.guarded, pattern.heads.hex(), *widths, ends, pattern.needs_context]
 
 
 def _from_row(index: int, row: Sequence[Any], rules: Sequence[Rule]) -> Pattern:
-    rule, guarded, narrowest, widest, ends, needs_context = row
-    return Pattern(index, rules[rule], guarded, narrowest, widest, None if ends is None else Run(*ends), needs_context)
+    rule, guarded, heads, narrowest, widest, ends, needs_context = row
+    run = None if ends is None else Run(*ends)
+    return Pattern(index, rules[rule], guarded, bytes.fromhex(heads), narrowest, widest, run, needs_context)

@@ -15,6 +15,7 @@ from .acceptance import Acceptance, acceptance
 from .context import CONTEXT_CHARS, sought
 from .findings import STRENGTH, Side
 from .language import Node, PatternError, alphabet, char_class, forward, parse, render, width
+from .positions import heads
 from .rules import Rule, RuleError
 from .surroundings import InContext, condition
 from .triggers import trigger
@@ -37,6 +38,7 @@ class Pattern:
     index: int
     rule: Rule
     guarded: str
+    heads: bytes  # see `positions`
     narrowest: int
     widest: int
     run: Run | None
@@ -48,6 +50,7 @@ class Pattern:
         return Matcher(
             self.index,
             guarded=self.guarded.encode("ascii"),
+            heads=self.heads,
             narrowest=self.narrowest,
             widest=self.widest,
             strength=STRENGTH[rule.action(side)],
@@ -94,7 +97,7 @@ def _compile_core(index: int, rule: Rule, source: str, *, needs_context: bool) -
     before = f"(?<!{render(left)})" if left else ""
     after = f"(?!{render(right)})" if right else ""
     guarded = f"{before}(?:{forward(node)}){after}"
-    return Core(Pattern(index, rule, guarded, narrowest, widest, run, needs_context), node, left)
+    return Core(Pattern(index, rule, guarded, heads(node, left), narrowest, widest, run, needs_context), node, left)
 
 
 def _compile_rest(rule: Rule) -> None:

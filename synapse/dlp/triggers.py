@@ -18,6 +18,9 @@ _PARTS_MAX = 16
 _BITS_ENOUGH = 32.0
 # What a part must add to be worth its cost.
 _BITS_PER_PART = 0.25
+# A slice that begins with something common, as any letter, is begun at every word; digits are rare and passed to at once.
+_COMMON_BITS = 2.0
+_BITS_FOR_COMMON_START = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,9 @@ def trigger(core: Node) -> Trigger:
         for start in range(len(run)):
             for end in range(start + 1, min(len(run), start + _PARTS_MAX) + 1):
                 worth = min(sum(bits[start:end]), _BITS_ENOUGH) - _BITS_PER_PART * (end - start)
-                if any(obligatory[start:end]) and (best is None or worth > best[0]):
+                worth -= _BITS_FOR_COMMON_START * (bits[start] < _COMMON_BITS)
+                # What begins or ends with something optional is longer than it need be.
+                if obligatory[start] and obligatory[end - 1] and (best is None or worth > best[0]):
                     best = worth, Trigger(Seq(run[start:end]), leads and start == 0)
     return Trigger(core, leads=True) if best is None else best[1]
 

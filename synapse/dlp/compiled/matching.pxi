@@ -11,6 +11,8 @@
 cdef enum:
     # Each retry can cost one more look at the same stretch; three skip the stray groups that stand before real numbers.
     RETRIES_MAX = 3
+    HEAD_CHARS_MAX = 4
+    LEFT_BIT = 0x80  # in a table of heads
 
 RETRIES = RETRIES_MAX
 
@@ -21,9 +23,11 @@ cdef Py_ssize_t NOWHERE = PY_SSIZE_T_MAX
 cdef class Matcher:
     """One core of one rule on one side: what confirms it, and what becomes of it.
 
-    `guarded` is the source of the expression that confirms; it is compiled when it is first needed. `accept` takes the
-    bytes of a match, `condition(window, start)` tells whether it may stand where it stands. `run` has the source
-    of the expression that finds where a run after the core ends, and the most characters of its closing.
+    `guarded` is the source of the expression that confirms; it is compiled when it is first needed. `heads` has for
+    each byte a bit for each of the first places of a match that it may be at, and the highest when it must not stand
+    before one. `accept` takes the bytes of a match, `condition(window, start)` tells whether it may stand where it
+    stands. `run` has the source of the expression that finds where a run after the core ends, and the most characters
+    of its closing.
     """
 
     cdef:
@@ -32,12 +36,12 @@ cdef class Matcher:
         readonly int strength
         readonly str rule, category, action, placeholder
         readonly tuple run
-        readonly bytes guarded
+        readonly bytes guarded, heads
         readonly Py_ssize_t looked_at  # characters that the confirm pass has read so far
         object _search, _accept, _condition
 
-    def __cinit__(self, int index, *, bytes guarded not None, Py_ssize_t narrowest, Py_ssize_t widest, int strength,
-                  str rule not None, str category not None, str action not None, accept=None, condition=None,
+    def __cinit__(self, int index, *, bytes guarded not None, bytes heads not None, Py_ssize_t narrowest,
+                  Py_ssize_t widest, int strength, str rule not None, str category not None, str action not None, accept=None, condition=None,
                   tuple run=None):
         if not 1 <= narrowest <= widest <= TEXT_MAX:
             raise ValueError("a core has a least and a greatest width, and matches no empty text")
@@ -51,7 +55,9 @@ cdef class Matcher:
         self.rule, self.category, self.action = rule, category, action
         self.placeholder = f"[REDACTED:{rule}]"
         self.run = run
-        self.guarded = guarded
+        if len(heads) != 256:
+            raise ValueError("heads are told for each byte")
+        self.guarded, self.heads = guarded, heads
         self._accept = accept
         self._condition = condition
 
@@ -61,11 +67,32 @@ cdef class Matcher:
         return self._condition is not None
 
     cdef object search(self, bytes window, Py_ssize_t start, Py_ssize_t end):
-        """The first guarded match in a part of the window, or None."""
+        """The first guarded match in a part of the window, which begins behind its first byte; None when there is none.
+
+        Most texts have no place where the first characters could be, which is seen much sooner here.
+        """
+        cdef:
+            const unsigned char* characters = <const unsigned char*> PyBytes_AS_STRING(window)
+            const unsigned char* heads = <const unsigned char*> PyBytes_AS_STRING(self.heads)
+            Py_ssize_t last = min(end, <Py_ssize_t> len(window)) - self.narrowest, at = max(start, 1)
+            int place, places = min(self.narrowest, HEAD_CHARS_MAX)
+            bint fits = False
+        while at <= last:
+            if heads[characters[at]] & 1 and not heads[characters[at - 1]] & LEFT_BIT:
+                fits = True
+                for place in range(1, places):
+                    if not heads[characters[at + place]] >> place & 1:
+                        fits = False
+                        break
+                if fits:
+                    break
+            at += 1
+        if not fits:
+            return None
         if self._search is None:
             self._search = compile_expression(self.guarded).search
-        match = self._search(window, start, end)
-        self.looked_at += (min(end, len(window)) if match is None else match.end()) - start
+        match = self._search(window, at, end)
+        self.looked_at += (min(end, len(window)) if match is None else match.end()) - at
         return match
 
 
