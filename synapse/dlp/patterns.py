@@ -130,7 +130,7 @@ def _compile_run(rule: Rule) -> Run | None:
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """Something that Hyperscan looks for. Where it ends, and up to `reach` further on, triggers of `patterns` may end."""
+    """Something that Hyperscan looks for. Where it ends, and up to `reach` further on, triggers of `patterns` end."""
 
     expressions: tuple[str, ...]
     patterns: tuple[int, ...]
@@ -144,7 +144,7 @@ def find_hints(cores: Sequence[Core]) -> list[Hint]:
 
 
 def _triggers(cores: Iterable[Core]) -> Iterator[Hint]:
-    """Triggers, those of one rule together where they lead their cores: many expressions cost more than a longer one."""
+    """Triggers. Those which lead the cores of a rule are one expression: many cost more than a longer one."""
     groups: dict[tuple[str, frozenset[int]], tuple[list[str], list[int]]] = {}
     for core in cores:
         pattern = core.pattern

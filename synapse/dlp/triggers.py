@@ -18,7 +18,7 @@ _PARTS_MAX = 16
 _BITS_ENOUGH = 32.0
 # What a part must add to be worth its cost.
 _BITS_PER_PART = 0.25
-# A slice that begins with something common, as any letter, is begun at every word; digits are rare and passed to at once.
+# A slice that begins with something common, as any letter, is tried at every word; digits are rare and soon reached.
 _COMMON_BITS = 2.0
 _BITS_FOR_COMMON_START = 4.0
 

@@ -7,6 +7,8 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 NEEDED = {
     "synapse/py.typed",
@@ -18,6 +20,7 @@ NEEDED = {
 }
 
 
+@pytest.mark.timeout(300)  # it compiles the extension twice
 def test_a_wheel_built_from_the_source_package_is_whole(tmp_path: Path) -> None:
     source = tmp_path / "source"
     tracked = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout

@@ -41,8 +41,8 @@ cdef class Matcher:
         object _search, _accept, _condition
 
     def __cinit__(self, int index, *, bytes guarded not None, bytes heads not None, Py_ssize_t narrowest,
-                  Py_ssize_t widest, int strength, str rule not None, str category not None, str action not None, accept=None, condition=None,
-                  tuple run=None):
+                  Py_ssize_t widest, int strength, str rule not None, str category not None,
+                  str action not None, accept=None, condition=None, tuple run=None):
         if not 1 <= narrowest <= widest <= TEXT_MAX:
             raise ValueError("a core has a least and a greatest width, and matches no empty text")
         if run is not None and not (
