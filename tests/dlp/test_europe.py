@@ -5,15 +5,25 @@ from collections.abc import Sequence
 import pytest
 from corpora.europe import near_misses, other_numbers, positives
 
-from synapse.dlp import Ruleset, Side, load_all_rules
+from synapse.dlp import Ruleset, Side, check_rules, load_all_rules
 from synapse.dlp.findings import Finding
 
-PACKS = frozenset("at be bg ch cz de dk ee es fi fr gr hr hu ie it lt lv nl no pl pt ro se si sk ua uk".split())
+PACKS = frozenset(
+    "at be bg ch cy cz de dk ee es fi fr gr hr hu ie it lt lu lv mt nl no pl pt ro se si sk ua uk".split()
+)
+
+
+RULES = [rule for rule in load_all_rules() if rule.pack in PACKS]
 
 
 @pytest.fixture(scope="module")
 def europe() -> Ruleset:
-    return Ruleset.compile([rule for rule in load_all_rules() if rule.pack in PACKS], name="europe")
+    return Ruleset.compile(RULES, name="europe")
+
+
+def test_no_rule_has_a_problem() -> None:
+    assert {rule.pack for rule in RULES} == PACKS
+    assert check_rules(RULES) == []
 
 
 def _findings(ruleset: Ruleset, text: str) -> Sequence[Finding]:

@@ -14,6 +14,7 @@ from . import (
     europe_central,
     europe_east,
     europe_north,
+    europe_small,
     europe_south,
     europe_west,
     finance,
@@ -33,7 +34,7 @@ Validator = Callable[[bytes], bool]
 _FAMILIES = (
     *(finance, network, personal, secrets),
     *(africa_middle_east, asia_east, asia_south, brazil, latin_america, north_america, oceania),
-    *(europe_central, europe_east, europe_north, europe_south, europe_west),
+    *(europe_central, europe_east, europe_north, europe_small, europe_south, europe_west),
 )
 
 VALIDATORS: Mapping[str, Validator] = {

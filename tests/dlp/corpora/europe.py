@@ -23,7 +23,7 @@ _CHECKED = frozenset(
     ch_uid es_dni es_nie es_cif es_nss it_codice_fiscale it_partita_iva pt_nif pt_cartao_cidadao pt_niss gr_afm gr_amka
     se_personnummer se_orgnr se_vat no_fodselsnummer no_orgnr dk_cvr fi_hetu fi_ytunnus ee_isikukood lt_asmens_kodas
     pl_pesel pl_nip pl_regon cz_rodne_cislo cz_dic cz_ico hu_adoszam ro_cnp ro_cui bg_egn bg_lnch bg_eik hr_oib si_emso
-    si_davcna ua_rntrc ua_edrpou
+    si_davcna ua_rntrc ua_edrpou lu_matricule lu_vat cy_tic
     """.split()
 )
 
