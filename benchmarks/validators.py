@@ -94,7 +94,7 @@ def _numbers(rule: Rule, valid: Callable[[bytes], bool], *, numbers: int, seed: 
     pool: list[bytes] = []
     seen: set[bytes] = set()
     while numbers > 0:
-        number = _word(chance.choice(cores), chance)
+        number = random_word(chance.choice(cores), chance)
         if pool and numbers % 2:
             number = _mutated(chance.choice(pool), chance)
             if not any(core.fullmatch(number) for core in whole):
@@ -107,17 +107,17 @@ def _numbers(rule: Rule, valid: Callable[[bytes], bool], *, numbers: int, seed: 
             del pool[:-_POOL]
 
 
-def _word(node: Node, chance: random.Random) -> bytes:
+def random_word(node: Node, chance: random.Random) -> bytes:
     """A random word of a core."""
     match node:
         case Char(allowed):
             return bytes((chance.choice(sorted(allowed)),))
         case Rep(low, high, item):
-            return b"".join(_word(item, chance) for _ in range(chance.randint(low, high)))
+            return b"".join(random_word(item, chance) for _ in range(chance.randint(low, high)))
         case Seq(items):
-            return b"".join(_word(item, chance) for item in items)
+            return b"".join(random_word(item, chance) for item in items)
         case Alt(items):
-            return _word(chance.choice(items), chance)
+            return random_word(chance.choice(items), chance)
 
 
 def _mutated(number: bytes, chance: random.Random) -> bytes:
