@@ -4,22 +4,27 @@ Nothing is put in force here: the outcome says what could be, or everything that
 """
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, astuple, dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import asyncpg
+import orjson
 
 from . import __version__
 from .dlp import Catalogue, PolicyDocument, PolicyDocumentError, PolicyProblem, RuleError, Ruleset, load_catalogue
+from .dlp.patterns import Expression, compile_database
 from .dlp.policy_check import check_own_rules, check_placeholders
 from .dlp.policy_document import DOCUMENT_BYTES_MAX
 from .dlp.policy_resolution import DEFAULT_POLICY, catalogue_fingerprint, catalogue_of, own_rules_key
 from .dlp.rules import rule_from_table
+from .dlp.ruleset import ENGINE
 from .policy_directory import Active, ActivePolicy, PolicyDirectory
 from .postgres.connect import UNREACHABLE
 from .postgres.control_errors import ControlError
@@ -375,7 +380,13 @@ def _compile(
         version = directory.compiled_version(policy.key)
         if version is None:
             try:
-                ruleset = Ruleset.compile(policy.rules, name=name, options=policy.options)
+                ruleset = Ruleset.compile(
+                    policy.rules,
+                    name=name,
+                    options=policy.options,
+                    apart=document.rule_lines.keys(),
+                    database=partial(_kept_database, directory),
+                )
             except RuleError as error:
                 line = document.rule_lines.get(error.rule, 1)
                 problems.append(PolicyProblem(line, f"rule {error.rule}", error.reason, "correct the rule"))
@@ -389,6 +400,17 @@ def _compile(
     if problems:
         raise Refused(source.name, problems)
     return policies
+
+
+def _kept_database(directory: PolicyDirectory, expressions: Sequence[Expression]) -> bytes:
+    """A database that another policy, or the one before, has too: actions and exceptions do not change it."""
+    version = f"{ENGINE}:{metadata.version('hyperscan')}"
+    key = "db-" + hashlib.sha256(orjson.dumps([version, *map(astuple, expressions)])).hexdigest()[:24]
+    kept = directory.compiled(key)
+    if kept is None:
+        kept = compile_database(expressions)
+        directory.keep(key, version=version, dump=kept)
+    return kept
 
 
 def _owner(path: Path) -> str:

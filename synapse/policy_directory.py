@@ -18,7 +18,7 @@ from .dlp import Exemption
 
 _DIGEST_BYTES = 32
 # Compiled rulesets that are kept beside those in force, for a change that is taken back: a few megabytes each.
-SPARE_RULESETS_MAX = 12
+SPARE_RULESETS_MAX = 24
 
 Signature = tuple[int, int, int]
 
@@ -120,8 +120,10 @@ class PolicyDirectory:
         return None if found is None else found[0]
 
     def compiled(self, key: str) -> bytes | None:
-        """A serialised ruleset, when it is kept whole."""
+        """A serialised ruleset or database, when it is kept whole. What is used stays longer."""
         found = self._read(key)
+        with suppress(OSError):
+            os.utime(self._compiled / key)
         return None if found is None else found[1]
 
     def keep(self, key: str, *, version: str, dump: bytes) -> None:

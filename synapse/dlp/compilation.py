@@ -1,14 +1,25 @@
 """Rules compiled once, as plain data that other processes on the same machine can load within milliseconds."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from .._dlp import Live, Scanner
 from .findings import Side
 from .live import LiveTable, live_tables
-from .patterns import Pattern, Run, compile_cores, compile_database, find_hints, make_scanner
+from .patterns import (
+    Expression,
+    Pattern,
+    Run,
+    compile_cores,
+    compile_database,
+    expressions_of,
+    find_hints,
+    make_scanner,
+)
 from .rules import Rule
+
+CompileDatabase = Callable[[Sequence[Expression]], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +30,16 @@ class Compiled:
     patterns: tuple[Pattern, ...]
     hints: Sequence[tuple[Sequence[int], int]]  # for each number that the database reports, the patterns and the reach
     lives: Mapping[str, Sequence[LiveTable]]
-    database: bytes = field(repr=False)
+    databases: Sequence[bytes] = field(repr=False)
 
     def scanner(self) -> Scanner:
-        return make_scanner(self.database, self.hints)
+        return make_scanner(self.databases, self.hints)
 
     def automata(self, side: Side, *, alert: bool) -> list[Live]:
         return [table.automaton() for table in self.lives[group(side, alert=alert)]]
 
     def to_table(self) -> dict[str, Any]:
-        """All but the database, as plain data."""
+        """All but the databases, as plain data."""
         numbers = {rule.id: number for number, rule in enumerate(self.rules)}
         return {
             "rules": [rule.to_table() for rule in self.rules],
@@ -38,20 +49,28 @@ class Compiled:
         }
 
     @classmethod
-    def from_table(cls, table: Mapping[str, Any], rules: tuple[Rule, ...], *, database: bytes) -> Self:
+    def from_table(cls, table: Mapping[str, Any], rules: tuple[Rule, ...], *, databases: Sequence[bytes]) -> Self:
         return cls(
             rules=rules,
             patterns=tuple(_from_row(index, row, rules) for index, row in enumerate(table["patterns"])),
             hints=table["hints"],
             lives={name: [LiveTable(**one) for one in tables] for name, tables in table["lives"].items()},
-            database=database,
+            databases=databases,
         )
 
 
-def compile_rules(rules: tuple[Rule, ...]) -> Compiled:
-    """Raises RuleError for a rule that cannot be compiled."""
+def compile_rules(
+    rules: tuple[Rule, ...], *, apart: Collection[str] = (), database: CompileDatabase = compile_database
+) -> Compiled:
+    """Raises RuleError for a rule that cannot be compiled.
+
+    Rules whose ids are in `apart` get a database of their own, so that a change of them leaves the other one as it is.
+    `database` compiles one, or knows it already: that takes most of the time. A second one costs each scan a little.
+    """
     cores = compile_cores(rules)
-    hints = find_hints(cores)
+    hints = find_hints([core for core in cores if core.pattern.rule.id not in apart])
+    hints_apart = find_hints([core for core in cores if core.pattern.rule.id in apart])
+    expressions = expressions_of(hints), expressions_of(hints_apart, first=len(hints))
     lives = {
         group(side, alert=alert): live_tables([core for core in cores if acts(core.pattern, side, alert=alert)])
         for side in Side
@@ -60,9 +79,9 @@ def compile_rules(rules: tuple[Rule, ...]) -> Compiled:
     return Compiled(
         rules=rules,
         patterns=tuple(core.pattern for core in cores),
-        hints=[(hint.patterns, hint.reach) for hint in hints],
+        hints=[(hint.patterns, hint.reach) for hint in (*hints, *hints_apart)],
         lives=lives,
-        database=compile_database(hints),
+        databases=[database(wanted) for wanted in expressions if wanted],
     )
 
 

@@ -138,6 +138,15 @@ class Hint:
     any_case: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """One expression of a database, and the number of the hint that it reports."""
+
+    hint: int
+    text: str
+    any_case: bool
+
+
 def find_hints(cores: Sequence[Core]) -> list[Hint]:
     """What to look for to find all patterns."""
     return [*_triggers(cores), *_words(cores)]
@@ -174,24 +183,30 @@ def _words(cores: Iterable[Core]) -> Iterator[Hint]:
         yield Hint(expressions, tuple(patterns), CONTEXT_CHARS, any_case=True)
 
 
-def compile_database(hints: Sequence[Hint]) -> bytes:
-    """A serialised Hyperscan database, which reports the numbers of hints; nothing when there is nothing to look for.
+def expressions_of(hints: Iterable[Hint], *, first: int = 0) -> tuple[Expression, ...]:
+    """What a database of these hints looks for, when they are numbered from `first` on."""
+    return tuple(
+        Expression(number, expression, hint.any_case)
+        for number, hint in enumerate(hints, first)
+        for expression in hint.expressions
+    )
+
+
+def compile_database(expressions: Sequence[Expression]) -> bytes:
+    """A serialised Hyperscan database, which reports the numbers of hints. The same expressions give the same.
 
     Plain byte mode: the shadow needs no UTF-8, and start-of-match makes bounded repeats too large.
     """
-    if not hints:
-        return b""
-    wanted = [(number, one, hint.any_case) for number, hint in enumerate(hints) for one in hint.expressions]
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
-        expressions=[expression.encode("ascii") for _, expression, _ in wanted],
-        ids=[number for number, _, _ in wanted],
-        flags=[hyperscan.HS_FLAG_CASELESS if any_case else 0 for _, _, any_case in wanted],
+        expressions=[one.text.encode("ascii") for one in expressions],
+        ids=[one.hint for one in expressions],
+        flags=[hyperscan.HS_FLAG_CASELESS if one.any_case else 0 for one in expressions],
     )
     return bytes(hyperscan.dumpb(database))
 
 
-def make_scanner(blob: bytes, hints: Sequence[tuple[Sequence[int], int]]) -> Scanner:
+def make_scanner(blobs: Iterable[bytes], hints: Sequence[tuple[Sequence[int], int]]) -> Scanner:
     """What `compile_database` made, ready to scan with; of each hint the patterns and the reach."""
-    databases: list[Any] = [hyperscan.loadb(blob, hyperscan.HS_MODE_BLOCK)] if blob else []
+    databases: list[Any] = [hyperscan.loadb(blob, hyperscan.HS_MODE_BLOCK) for blob in blobs]
     return Scanner(databases, make_scratch=hyperscan.Scratch, hints=hints)

@@ -3,19 +3,20 @@
 import hashlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from importlib import metadata
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Self
 
 import orjson
 
 from .._dlp import EDGE, Detector, Redactor, judge, redacted
-from .compilation import Compiled, acts, compile_rules
+from .compilation import Compiled, CompileDatabase, acts, compile_rules
 from .findings import STRENGTH, Action, Finding, Scan, Side
 from .options import DEFAULT_OPTIONS, PolicyOptions
+from .patterns import compile_database
 from .rules import Rule, load_default_rules, rule_from_table
 from .shadow import FOLDING, fold
 from .surroundings import LEFT_CHARS
@@ -53,9 +54,17 @@ class Ruleset:
         self._alerts = {side: self._detector(side, alert=True) for side in Side}
 
     @classmethod
-    def compile(cls, rules: Iterable[Rule], *, name: str, options: PolicyOptions = DEFAULT_OPTIONS) -> Self:
-        """Raises RuleError for a rule that cannot be compiled."""
-        return cls(name, compile_rules(tuple(rules)), options=options)
+    def compile(
+        cls,
+        rules: Iterable[Rule],
+        *,
+        name: str,
+        options: PolicyOptions = DEFAULT_OPTIONS,
+        apart: Collection[str] = (),
+        database: CompileDatabase = compile_database,
+    ) -> Self:
+        """Raises RuleError for a rule that cannot be compiled. For `apart` and `database` see `compile_rules`."""
+        return cls(name, compile_rules(tuple(rules), apart=apart, database=database), options=options)
 
     def dumps(self) -> bytes:
         """Rules and compiled databases, for other processes on the same machine."""
@@ -65,9 +74,10 @@ class Ruleset:
                 "version": self.version,
                 "options": asdict(self.options),
                 "compiled": self._compiled.to_table(),
+                "databases": [len(database) for database in self._compiled.databases],
             }
         )
-        return b"".join((len(header).to_bytes(8, "big"), header, self._compiled.database))
+        return b"".join((len(header).to_bytes(8, "big"), header, *self._compiled.databases))
 
     @classmethod
     def loads(cls, dump: bytes) -> Self:
@@ -78,7 +88,9 @@ class Ruleset:
         options = PolicyOptions(**header["options"])
         if header["version"] != version_of(rules, options):
             raise RulesetError("compiled by another version of the engine; compile it again")
-        compiled = Compiled.from_table(header["compiled"], rules, database=dump[8 + size :])
+        ends = list(accumulate(header["databases"], initial=8 + size))
+        databases = [dump[start:end] for start, end in pairwise(ends)]
+        compiled = Compiled.from_table(header["compiled"], rules, databases=databases)
         return cls(header["name"], compiled, options=options, version=header["version"])
 
     def only(self, wanted: Callable[[Rule], bool]) -> Self:

@@ -2,6 +2,7 @@
 
 import random
 from array import array
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -9,7 +10,8 @@ import pytest
 from texts import cuts, subject, toy
 
 from synapse._dlp import ALERT_BATCH, Offsets
-from synapse.dlp import PolicyOptions, Rule, Ruleset, RulesetError, Scan, Side
+from synapse.dlp import PolicyOptions, Rule, Ruleset, RulesetError, Scan, Side, load_default_rules
+from synapse.dlp.patterns import Expression, compile_database
 
 CARD = "4111 1111" + " 1111 1111"
 KEY = "AKIA" + "IOSFODNN7EXAMPLE"
@@ -190,3 +192,25 @@ def test_an_offset_that_was_forgotten_is_an_error() -> None:
     assert offsets.of(4) == 6
     with pytest.raises(IndexError):
         offsets.of(1)
+
+
+def test_rules_in_a_database_of_their_own_find_the_same() -> None:
+    rules = load_default_rules()
+    asked: list[Sequence[Expression]] = []
+
+    def compiled(expressions: Sequence[Expression]) -> bytes:
+        asked.append(expressions)
+        return compile_database(expressions)
+
+    own = [toy("own", "[a-z]{3}-\\d{2}"), toy("needs", (), core_with_context=("Q\\d{3}",), context=("zip",))]
+    text = f"abc-12 {CARD} zip Q123 jane.doe" + "@example.com"
+    together = Ruleset.compile([*rules, *own], name="t", database=compiled)
+    apart = Ruleset.compile([*rules, *own], name="t", apart={"own", "needs"}, database=compiled)
+    changed = Ruleset.compile([*rules, own[0]], name="t", apart={"own"}, database=compiled)
+    assert len(asked) == 5
+    assert asked[1] == asked[3], "what is not apart does not change with what is"
+    for ruleset in (apart, Ruleset.loads(apart.dumps())):
+        assert ruleset.scan(text, Side.PROMPT) == together.scan(text, Side.PROMPT)
+        assert ruleset.redact_answer(text) == together.redact_answer(text)
+    assert {one.rule for one in together.scan(text, Side.PROMPT).findings} >= {"own", "needs", "credit_card", "email"}
+    assert "needs" not in {one.rule for one in changed.scan(text, Side.PROMPT).findings}

@@ -97,10 +97,11 @@ def test_old_rulesets_are_removed_but_for_some(directory: PolicyDirectory, tmp_p
 
 def test_a_prepared_start_finds_the_default_policy_compiled(tmp_path: Path) -> None:
     prepare(Order(tmp_path, None, first=True))
-    (path,) = (tmp_path / "dlp" / "compiled").iterdir()
-    before = path.stat().st_mtime_ns
+    kept = {path: path.stat().st_ino for path in (tmp_path / "dlp" / "compiled").iterdir()}
     prepare(Order(tmp_path, None, first=True))
-    assert path.stat().st_mtime_ns == before, "what is kept is not compiled again"
+    again = {path: path.stat().st_ino for path in (tmp_path / "dlp" / "compiled").iterdir()}
+    assert len(kept) == 2, "the ruleset, and the database in it"
+    assert again == kept, "what is kept is not compiled again"
 
 
 def test_the_rules_that_come_with_synapse_are_read_from_where_they_are_kept(

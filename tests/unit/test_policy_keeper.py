@@ -139,7 +139,7 @@ def test_a_policy_that_a_key_wants_is_compiled(parent: Parent) -> None:
 
 def test_a_worker_that_cannot_load_has_it_compiled_again(parent: Parent, tmp_path: Path) -> None:
     parent.start()
-    (path,) = (tmp_path / "dlp" / "compiled").iterdir()
+    path = tmp_path / "dlp" / "compiled" / parent.active.policies["default"].key
     path.unlink()
     generation = parent.active.generation
     parent.hear(failed=generation)
