@@ -12,7 +12,7 @@ A layer decides by returning or by raising a GatewayError. Nothing the client se
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import orjson
 
@@ -82,7 +82,7 @@ class Pipeline:
 
             # 2. Prompt DLP.
             ruleset = snapshot.ruleset_for(key, self.clock.now_us())
-            verdict = prompt_dlp.inspect(request.body, ruleset, history=key.binding.history, limits=self.limits)
+            verdict = await self._inspect(request, exchange, ruleset, history=key.binding.history)
             exchange.inspected(verdict, policy_version=ruleset.version)
             exchange.lap("dlp_in")
             if verdict.action == "block":
@@ -161,6 +161,21 @@ class Pipeline:
         request = chat.parse(raw, self.limits)
         exchange.understood(request, model_known=request.model in snapshot.models)
         return request
+
+    async def _inspect(
+        self, request: ChatRequest, exchange: Exchange, ruleset: Ruleset, *, history: Literal["redact", "block"]
+    ) -> prompt_dlp.PromptVerdict:
+        """A large body in steps, between which other requests get their turn and a client that left is noticed."""
+        if exchange.entry.request_bytes <= prompt_dlp.AT_ONCE_BYTES_MAX:
+            return prompt_dlp.inspect(request.body, ruleset, history=history, limits=self.limits)
+        steps = prompt_dlp.inspect_in_steps(request.body, ruleset, history=history, limits=self.limits)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                verdict: prompt_dlp.PromptVerdict = end.value
+                return verdict
+            await asyncio.sleep(0)
 
     async def _call(self, routes: Sequence[Route], request: ChatRequest, exchange: Exchange) -> UpstreamResponse:
         """The first target that can be reached. Another one is tried only when nothing was sent to this one."""

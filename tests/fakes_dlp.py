@@ -5,10 +5,10 @@ is independent of how the engine decides the same.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
-from synapse.dlp import Finding, Scan, Side
+from synapse.dlp import Finding, PolicyOptions, Scan, Side
 
 STRENGTH = {"none": 0, "alert": 1, "redact": 2, "block": 3}
 
@@ -33,6 +33,7 @@ class FakeRuleset:
 
     name = "fake"
     version = "1"
+    options = PolicyOptions(views=False)
 
     def __init__(self, *rules: FakeRule) -> None:
         self.rules = rules or (CARD, EMAIL, TOKEN, SIGN)
@@ -48,6 +49,14 @@ class FakeRuleset:
                 parts += [text[position : finding.start], f"[REDACTED:{finding.rule}]"]
                 position = finding.end
         return Scan(tuple(findings), action, "".join(parts) + text[position:] if parts else text)
+
+    @property
+    def strong(self) -> "FakeRuleset":
+        return self
+
+    def scan_slices(self, text: str, side: Side) -> Generator[None, None, Scan]:
+        yield
+        return self.scan(text, side)
 
     def scan_many(self, texts: Sequence[str], side: Side) -> list[Scan]:
         return [self.scan(text, side) for text in texts]

@@ -5,33 +5,63 @@ relied on.
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from .._dlp import redacted
 from .findings import STRENGTH, Finding, Scan, Side
-from .ruleset import Ruleset
+from .ruleset import SLICE_CHARS, Ruleset
 from .views import Budget, View, hints_of, views
 
 # The finding that says: here is more encoded text than is decoded. It is no rule, and never does more than alert.
 UNSCANNABLE = "unscannable_blob"
 # What is shorter comes out of bytes that are no text now and then; no number that stands alone is.
 MATCH_CHARS_MIN = 10
+# Views are made of so much of a text at a time, and of what is near on either side: room for any encoded match.
+SEGMENT_CHARS = 8 * 1024
+OVERLAP_CHARS = 512
 # How many views are scanned together.
 _BATCH_CHARS = 16 * 1024
 
 
 def scan_closely(ruleset: Ruleset, text: str, side: Side) -> Scan:
     """The verdict on a text and on all its views. Findings are in order and do not overlap, but for alerts."""
-    scan = ruleset.scan(text, side)
-    if not ruleset.options.views or not hints_of(text):
+    return _with_views(ruleset, text, ruleset.scan(text, side), side)
+
+
+def scan_many_closely(ruleset: Ruleset, texts: list[str], side: Side) -> list[Scan]:
+    """The verdicts on the strings of one request."""
+    scans = ruleset.scan_many(texts, side)
+    if not ruleset.options.views or not hints_of(texts):
+        return scans
+    return [_with_views(ruleset, text, scan, side) for text, scan in zip(texts, scans, strict=True)]
+
+
+def clean_closely(ruleset: Ruleset, texts: list[str], side: Side) -> bool:
+    """Whether nothing is found in any of these or in their views."""
+    if not ruleset.clean(texts, side):
+        return False
+    if not ruleset.options.views or not hints_of(texts):
+        return True
+    return not any(encoded_findings(ruleset, text, side) for text in texts if hints_of([text]))
+
+
+def scan_closely_in_slices(ruleset: Ruleset, text: str, side: Side) -> Generator[None, None, Scan]:
+    """`scan_closely` for a long text; it yields after each step of bounded work, so that others get their turn."""
+    if len(text) <= SLICE_CHARS:
+        return scan_closely(ruleset, text, side)
+    scan = yield from ruleset.scan_slices(text, side)
+    if not ruleset.options.views:
         return scan
-    encoded = encoded_findings(ruleset, text, side)
+    encoded: list[Finding] = []
+    for some in encoded_steps(ruleset, text, side):
+        encoded += some
+        yield
     return with_findings(text, scan, encoded) if encoded else scan
 
 
 def encoded_alerts(ruleset: Ruleset, text: str) -> list[Finding]:
     """What only the views of a whole answer show, as alerts: a stream could not have kept it back, so nothing may."""
-    if not ruleset.options.views or not hints_of(text):
+    if not ruleset.options.views or not hints_of([text]):
         return []
     plain = ruleset.scan(text, Side.ANSWER).findings
     ends = [found.end for found in plain]
@@ -44,25 +74,40 @@ def encoded_alerts(ruleset: Ruleset, text: str) -> list[Finding]:
 
 def encoded_findings(ruleset: Ruleset, text: str, side: Side) -> list[Finding]:
     """What only the views of a text show, in any order, at the places of what was encoded."""
-    found: list[Finding] = []
-    for some in encoded_steps(ruleset, text, side):
-        found += some
-    return found
+    return [found for some in encoded_steps(ruleset, text, side) for found in some]
 
 
 def encoded_steps(ruleset: Ruleset, text: str, side: Side) -> Iterator[list[Finding]]:
-    """The same in steps of bounded work."""
+    """The same in steps of bounded work: one segment of the text after the other."""
     budget = Budget()
-    for batch in _batches(views(text, budget)):
-        scans = ruleset.strong.scan_many([view.text for view in batch], side)
-        yield [
-            Finding(found.rule, found.category, found.action, *view.place(found.start, found.end))
-            for view, scan in zip(batch, scans, strict=True)
-            for found in scan.findings
-            if found.end - found.start >= MATCH_CHARS_MIN and not _stands_there(text, view, found)
-        ]
+    for begin in range(0, len(text), SEGMENT_CHARS):
+        start = max(begin - OVERLAP_CHARS, 0)
+        yield _encoded_in(ruleset, text[start : begin + SEGMENT_CHARS + OVERLAP_CHARS], start, side, budget)
+        if begin + SEGMENT_CHARS + OVERLAP_CHARS >= len(text):
+            break
     if budget.over_at is not None:
         yield [Finding(UNSCANNABLE, "unscannable", "alert", budget.over_at, len(text))]
+
+
+def _with_views(ruleset: Ruleset, text: str, scan: Scan, side: Side) -> Scan:
+    if not ruleset.options.views or not hints_of([text]):
+        return scan
+    encoded = encoded_findings(ruleset, text, side)
+    return with_findings(text, scan, encoded) if encoded else scan
+
+
+def _encoded_in(ruleset: Ruleset, segment: str, start: int, side: Side, budget: Budget) -> list[Finding]:
+    """What the views of a segment show; it starts at that place of its text."""
+    budget.begin(start)
+    findings = []
+    for batch in _batches(views(segment, budget)):
+        scans = ruleset.strong.scan_many([view.text for view in batch], side)
+        for view, scan in zip(batch, scans, strict=True):
+            for found in scan.findings:
+                if found.end - found.start >= MATCH_CHARS_MIN and not _stands_there(segment, view, found):
+                    first, last = view.place(found.start, found.end)
+                    findings.append(Finding(found.rule, found.category, found.action, start + first, start + last))
+    return findings
 
 
 def _stands_there(text: str, view: View, found: Finding) -> bool:

@@ -5,11 +5,24 @@ import gzip
 import hashlib
 import random
 import uuid
+from collections.abc import Generator
 
 import pytest
 
-from synapse.dlp import Finding, PolicyOptions, Ruleset, Side
-from synapse.dlp.closely import MATCH_CHARS_MIN, UNSCANNABLE, encoded_alerts, encoded_findings, scan_closely
+from synapse.dlp import Finding, PolicyOptions, Ruleset, Scan, Side
+from synapse.dlp.closely import (
+    MATCH_CHARS_MIN,
+    OVERLAP_CHARS,
+    SEGMENT_CHARS,
+    UNSCANNABLE,
+    clean_closely,
+    encoded_alerts,
+    encoded_findings,
+    encoded_steps,
+    scan_closely,
+    scan_closely_in_slices,
+    scan_many_closely,
+)
 from synapse.dlp.views import DECODED_CHARS_MAX, Budget, hints_of, views
 from synapse.dlp.views.view import MARGIN_CHARS, VIEW_CHARS_MAX
 
@@ -18,6 +31,15 @@ GROUPED = " ".join(CARD[at : at + 4] for at in range(0, 16, 4))
 EMAIL = "jane.doe" + "@" + "example.com"
 KEY = "AKIA" + "QWERTYUIOPASDFGH"
 REDACTED = "[REDACTED:credit_card]"
+
+
+def drained(steps: Generator[None, None, Scan]) -> Scan:
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            scan: Scan = end.value
+            return scan
 
 
 def b64(text: str) -> str:
@@ -132,15 +154,16 @@ def test_a_text_full_of_triggers_costs_no_more_than_its_budget(seed: str) -> Non
 
 def test_more_encoded_text_than_is_decoded_is_told(ruleset: Ruleset) -> None:
     text = "see " + b64("no secret at all, " * DECODED_CHARS_MAX)
-    scan = scan_closely(ruleset, text, Side.PROMPT)
-    assert scan.findings == (Finding(UNSCANNABLE, "unscannable", "alert", 4, len(text)),)
-    assert (scan.action, scan.redacted) == ("alert", text)
+    (found,) = scan_closely(ruleset, text, Side.PROMPT).findings
+    assert (found.rule, found.action, found.end) == (UNSCANNABLE, "alert", len(text))
+    assert found.start > DECODED_CHARS_MAX
 
 
 def test_a_large_picture_is_no_text_that_was_left_out(ruleset: Ruleset) -> None:
     picture = base64.b64encode(b"\x89PNG\r\n\x1a\n" + random.Random(3).randbytes(200_000)).decode()
     text = f"{picture} {entities(CARD)}"
     assert [found.rule for found in scan_closely(ruleset, text, Side.PROMPT).findings] == ["credit_card"]
+    assert drained(scan_closely_in_slices(ruleset, text, Side.PROMPT)) == scan_closely(ruleset, text, Side.PROMPT)
 
 
 @pytest.mark.parametrize(
@@ -171,4 +194,29 @@ def test_short_matches_in_bytes_are_no_finding(ruleset: Ruleset) -> None:
     ["Hello, how are you?", "Grüße, 東京 😀", "call_9pw1qnYScqvGrCH58HWCvFH6", "Q & A: 5 % off (it's 3 * 4), a_b"],
 )
 def test_ordinary_text_gives_no_hint(text: str) -> None:
-    assert hints_of(text) == 0
+    assert hints_of([text]) == 0
+
+
+def test_a_long_text_is_decoded_in_steps_of_bounded_size(ruleset: Ruleset, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = []
+    monkeypatch.setattr("synapse.dlp.closely.views", lambda segment, _: lengths.append(len(segment)) or iter(()))
+    steps = list(encoded_steps(ruleset, "x" * 100_000, Side.PROMPT))
+    assert len(steps) == len(lengths) == 13
+    assert max(lengths) <= SEGMENT_CHARS + 2 * OVERLAP_CHARS
+
+
+@pytest.mark.parametrize("shift", range(-140, 20, 20))
+def test_slices_find_what_is_found_at_once(ruleset: Ruleset, shift: int) -> None:
+    """Wherever one segment ends and the next begins."""
+    filling = "Nothing else. " * 3000
+    text = f"{filling[: SEGMENT_CHARS + shift]} {entities(CARD)} {filling} {EMAIL} {b64(KEY)}"
+    sliced = drained(scan_closely_in_slices(ruleset, text, Side.PROMPT))
+    assert sliced == scan_closely(ruleset, text, Side.PROMPT)
+    assert [found.rule for found in sliced.findings] == ["credit_card", "email", "aws_access_key"]
+
+
+def test_many_texts_are_judged_each_as_alone(ruleset: Ruleset) -> None:
+    texts = ["plain", b64(CARD), EMAIL, entities(CARD) + " and " + EMAIL]
+    assert scan_many_closely(ruleset, texts, Side.PROMPT) == [scan_closely(ruleset, t, Side.PROMPT) for t in texts]
+    assert [clean_closely(ruleset, [text], Side.PROMPT) for text in texts] == [True, False, False, False]
+    assert clean_closely(ruleset, ["plain", b64("nothing to hide")], Side.PROMPT)

@@ -1,14 +1,16 @@
 """Layer two: whatever string would reach the model is found, wherever it stands, and what stays is valid."""
 
+import base64
 import json
 from typing import Any
 
 import pytest
 
 from synapse.chat import Json, RequestLimits
-from synapse.dlp import Ruleset, default_ruleset
+from synapse.dlp import PolicyOptions, Ruleset, default_ruleset
+from synapse.dlp.ruleset import SLICE_CHARS
 from synapse.errors import InvalidRequest
-from synapse.layers.prompt_dlp import PromptVerdict, inspect
+from synapse.layers.prompt_dlp import CLEAN, PromptVerdict, inspect, inspect_in_steps
 
 CARD = "4111 1111 1111 1111"
 DIGITS = CARD.replace(" ", "")
@@ -246,3 +248,113 @@ def test_depth_has_a_limit(ruleset: Ruleset) -> None:
     with pytest.raises(InvalidRequest) as caught:
         look(nested(9), ruleset, depth=8)
     assert caught.value.code == "invalid_json"
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_what_is_encoded_is_redacted_as_a_whole(ruleset: Ruleset) -> None:
+    body = body_with(messages=[user(f"decode {encoded(CARD)} please")], metadata={"note": CARD.replace("1", "&#49;")})
+    assert look(body, ruleset).counts == {"credit_card": 2}
+    assert body["messages"][0]["content"] == f"decode {REDACTED} please"
+    assert body["metadata"] == {"note": REDACTED}
+
+
+def test_an_encoded_secret_blocks(ruleset: Ruleset) -> None:
+    assert look(body_with(messages=[user(f"use {encoded(AWS)}")]), ruleset).action == "block"
+
+
+def test_encoded_text_without_anything_in_it_is_left_alone(ruleset: Ruleset) -> None:
+    body = body_with(messages=[user(f"decode {encoded('nothing to see here')} please")])
+    assert look(body, ruleset) is CLEAN
+
+
+def test_what_lies_across_messages_of_one_role_alerts_once(ruleset: Ruleset) -> None:
+    long = "Nothing here. " * 60
+    body = body_with(messages=[user("hello"), user(f"{long} it is 4111 1111"), user(f" 1111 1111. {long}")])
+    before = json.dumps(body)
+    verdict = look(body, ruleset)
+    assert verdict.findings == ({"rule": "credit_card", "action": "alert", "path": "messages[0].content", "count": 1},)
+    assert json.dumps(body) == before
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [user("4111 1111"), {"role": "assistant", "content": "and?"}, user("1111 1111")],
+        [user(f"4111 1111 {'x ' * 300}"), user("1111 1111")],
+        [user("4111 1111"), user("and 1111 1111")],
+    ],
+    ids=["another role between", "words between", "a word between"],
+)
+def test_messages_that_do_not_make_one_number_alert_nothing(ruleset: Ruleset, messages: list[Json]) -> None:
+    assert look(body_with(messages=messages), ruleset) is CLEAN
+
+
+def test_what_stands_in_one_of_the_messages_is_reported_once(ruleset: Ruleset) -> None:
+    verdict = look(body_with(messages=[user(CARD), user(CARD)]), ruleset)
+    assert verdict.counts == {"credit_card": 2}
+    assert verdict.action == "redact"
+
+
+def test_a_number_over_many_short_messages_alerts(ruleset: Ruleset) -> None:
+    parts = [[{"type": "text", "text": figure}] for figure in DIGITS]
+    assert look(body_with(messages=[user(part) for part in parts]), ruleset).action == "alert"
+
+
+def test_media_is_counted(ruleset: Ruleset) -> None:
+    body = part("image_url", "url", PICTURE)
+    body["messages"] += part("input_audio", "data", "A" * 300)["messages"]
+    verdict = look(body, ruleset)
+    assert (verdict.action, verdict.counts, verdict.unscanned) == ("none", {}, 2)
+
+
+def test_a_policy_can_alert_about_media(ruleset: Ruleset) -> None:
+    rules = [rule for rule in ruleset.rules if rule.id == "credit_card"]
+    strict = Ruleset.compile(rules, name="strict", options=PolicyOptions(unscanned="alert"))
+    assert look(part("image_url", "url", PICTURE), strict).findings == (
+        {"rule": "unscanned_media", "action": "alert", "path": "messages[0].content[0].image_url.url", "count": 1},
+    )
+
+
+def large_body(words: str, strings: int) -> Json:
+    call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": json.dumps({"a": [words, "\n"]})}}
+    messages = [user([{"type": "text", "text": words}, {"type": "text", "text": words}])]
+    messages += [{"role": "assistant", "content": words, "tool_calls": [call]}, user(words), user(words)]
+    return body_with(messages=messages, metadata={f"key {number}": "x" for number in range(strings)})
+
+
+@pytest.mark.parametrize("words", ["Nothing to see here. ", f"{CARD} or 10.0.0.1, ", "jo&commat;corp.com %41%42 "])
+def test_steps_give_what_is_given_at_once_and_none_is_large(
+    ruleset: Ruleset, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chars: list[int] = []
+
+    def counted(function: Any, length: Any) -> Any:
+        def counting(texts: Any, *more: Any) -> Any:
+            chars[-1] += length(texts)
+            return function(texts, *more)
+
+        return counting
+
+    limits = RequestLimits()
+    expected_body, body = (large_body(words * (90_000 // len(words)), 5000) for _ in range(2))
+    expected = inspect(expected_body, ruleset, history="redact", limits=limits)
+    total = lambda texts: sum(map(len, texts))  # noqa: E731
+    monkeypatch.setattr(ruleset, "scan", counted(ruleset.scan, len))
+    monkeypatch.setattr(ruleset, "scan_many", counted(ruleset.scan_many, total))
+    monkeypatch.setattr(ruleset.strong, "scan_many", counted(ruleset.strong.scan_many, total))
+    steps = inspect_in_steps(body, ruleset, history="redact", limits=limits)
+    verdict = None
+    while verdict is None:
+        chars.append(0)
+        try:
+            next(steps)
+        except StopIteration as end:
+            verdict = end.value
+    assert verdict == expected
+    assert body == expected_body
+    assert len(chars) > 30
+    # A slice of text, or the views of a segment: everything decoded in it at both depths.
+    assert max(chars) <= 2 * SLICE_CHARS

@@ -111,7 +111,13 @@ class Watched:
     def __init__(self, ruleset: Ruleset) -> None:
         self.verdicts = 0
         self.clean = ruleset.clean
+        self.options = ruleset.options
+        self.strong = ruleset.strong
         self._ruleset = ruleset
+
+    def scan(self, text: str, side: Side) -> object:
+        self.verdicts += 1
+        return self._ruleset.scan(text, side)
 
     def scan_many(self, texts: list[str], side: Side) -> object:
         self.verdicts += len(texts)

@@ -32,6 +32,7 @@ cdef enum:
     HEX_CHARS_MIN = 20
     LIST_CHARS_MIN = 29  # ten numbers of two figures
     FIGURE_BLOCKS_MIN = 5  # of the shortest thirteen words for figures, 51 characters
+    FIGURE_WORDS_MIN = 6
     READABLE_CHARS_MIN = 8
 
 cdef unsigned char _CLASSES[256]
@@ -109,10 +110,10 @@ cdef int _hints(Character* s, Py_ssize_t length) noexcept nogil:
                     hints |= HINT_LISTED
             if every & IS_CARD_LIKE and at >= card_like:
                 card_like = _end_of(s, length, at, IS_CARD_LIKE)
-                if _is_card_like(s, _start_of(s, at, IS_CARD_LIKE), card_like):
+                if _is_card_like(s, length, _start_of(s, at, IS_CARD_LIKE), card_like):
                     hints |= HINT_SPELLED
         figure_blocks = figure_blocks + 1 if every & IS_OF_FIGURES else 0
-        if figure_blocks >= FIGURE_BLOCKS_MIN:
+        if figure_blocks >= FIGURE_BLOCKS_MIN and not hints & HINT_SPELLED and _are_figures(s, length, at):
             hints |= HINT_SPELLED
         at += BLOCK
     hints |= _specials(s, length, at, length)
@@ -261,15 +262,42 @@ cdef Py_ssize_t _start_of(Character* s, Py_ssize_t at, int kind) noexcept nogil:
     return at
 
 
-cdef bint _is_card_like(Character* s, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
-    """Whether there are figures and look-alikes enough for the number of a card."""
+cdef bint _is_card_like(Character* s, Py_ssize_t length, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
+    """Whether there are figures and look-alikes enough for the number of a card, without the halves of words."""
     cdef Py_ssize_t at, figures = 0, letters = 0
+    if start > 0 and _class_of(s[start - 1]) & IS_WORD:
+        while start < end and _class_of(s[start]) & IS_WORD:
+            start += 1
+    if end < length and _class_of(s[end]) & IS_WORD:
+        while end > start and _class_of(s[end - 1]) & IS_WORD:
+            end -= 1
     for at in range(start, end):
         if 48 <= s[at] <= 57:
             figures += 1
         elif s[at] != 32 and s[at] != 45:
             letters += 1
     return figures > 0 and letters > 0 and figures + letters >= 16
+
+
+cdef bint _are_figures(Character* s, Py_ssize_t length, Py_ssize_t at) noexcept nogil:
+    """Whether some words from a place on are words for figures: "four one one"."""
+    cdef Py_ssize_t number
+    cdef unsigned int a, b
+    at = _start_of(s, at, IS_WORD)
+    for number in range(FIGURE_WORDS_MIN):
+        if at + 2 >= length:
+            return number > 0
+        a, b = s[at] | 32, s[at + 1] | 32
+        if not (
+            (a == 111 and (b == 110 or b == 104)) or (a == 116 and (b == 119 or b == 104))
+            or (a == 115 and (b == 105 or b == 101)) or (a == 122 and b == 101)
+            or (a == 102 and (b == 111 or b == 105)) or (a == 110 and b == 105) or (a == 101 and b == 105)
+        ):
+            return False
+        at = _end_of(s, length, at, IS_WORD)
+        while at < length and not _class_of(s[at]) & IS_WORD and _class_of(s[at]) & IS_OF_FIGURES:
+            at += 1
+    return True
 
 
 cdef bint _is_coded(Character* s, Py_ssize_t start, Py_ssize_t end) noexcept nogil:

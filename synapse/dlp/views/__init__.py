@@ -22,18 +22,18 @@ DEPTH_MAX = 2
 # The bits of a hint, and the views that are made for it.
 _FOLDED = 64
 _MAKERS: tuple[tuple[int, Callable[[str, Budget], Iterator[View]]], ...] = (
+    (4, codes),
     (1, escapes),
     (2, joints),
-    (4, codes),
     (8, lists),
     (16, spelled),
     (32, unseen),
 )
 
 
-def hints_of(*texts: str) -> int:
+def hints_of(texts: list[str]) -> int:
     """0 when no view of any of these texts can show more than the texts do, as for nearly all."""
-    return view_hints(list(texts))
+    return view_hints(texts)
 
 
 def views(text: str, budget: Budget) -> Iterator[View]:
@@ -63,5 +63,7 @@ def _views(text: str, hints: int, budget: Budget, depth: int) -> Iterator[View]:
             yield view
             inner_hints = view_hints([view.text]) if depth > 1 else 0
             if inner_hints:
+                in_media = budget.in_media
                 for inner in _views(view.text, inner_hints, budget, depth - 1):
                     yield inner.through(view)
+                budget.in_media = in_media

@@ -45,8 +45,13 @@ _UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 def codes(text: str, budget: Budget) -> Iterator[View]:
     """Views of runs of base64 and of hex figures."""
+    goes_on, budget.in_media = budget.in_media, False
     for run in _BASE64.finditer(text):
-        if written := _affordable(run, budget, per_byte=4 / 3):
+        is_media = _MEDIA.match(run[0]) is not None
+        if goes_on and run.start() == 0:
+            budget.in_media = run.end() == len(text)
+        elif written := _affordable(run, budget, per_byte=4 / 3, is_media=is_media):
+            budget.in_media = is_media and run.end() == len(text)
             yield from _base64(run.start(), written)
     for run in _HEX.finditer(text):
         if written := _affordable(run, budget, per_byte=2):
@@ -60,10 +65,10 @@ def lists(text: str, budget: Budget) -> Iterator[View]:
     yield from respelled(text, _BITS.finditer(text), partial(_spell_numbers, base=2, number=_EIGHT), budget)
 
 
-def _affordable(run: re.Match[str], budget: Budget, *, per_byte: float) -> str:
+def _affordable(run: re.Match[str], budget: Budget, *, per_byte: float, is_media: bool = False) -> str:
     """As much of a run as may still be decoded."""
     written = run[0]
-    if _MEDIA.match(written):
+    if is_media:
         # It has no text but perhaps at its beginning, and no use for the budget of the others.
         written = written[:MEDIA_CHARS_MAX]
     needed = int(len(written) / per_byte)

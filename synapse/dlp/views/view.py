@@ -41,20 +41,30 @@ class View:
 
 
 class Budget:
-    """How much may still be decoded of one text. `over_at` is where it first did not suffice, if so."""
+    """How much may still be decoded of one text, segment by segment.
 
-    __slots__ = ("_chars", "over_at")
+    `over_at` is the place in the text where it first did not suffice. `in_media` says that the last segment ended
+    within a picture or the like, which goes on in the next.
+    """
+
+    __slots__ = ("_chars", "_start", "in_media", "over_at")
 
     def __init__(self, chars: int = DECODED_CHARS_MAX) -> None:
         self._chars = chars
+        self._start = 0
+        self.in_media = False
         self.over_at: int | None = None
+
+    def begin(self, start: int) -> None:
+        """What comes now is a segment of the text which starts there."""
+        self._start = start
 
     def take(self, chars: int, *, at: int) -> int:
         """How many of these characters may be decoded."""
         granted = min(chars, self._chars)
         self._chars -= granted
         if granted < chars and self.over_at is None:
-            self.over_at = at
+            self.over_at = self._start + at
         return granted
 
 
