@@ -173,7 +173,7 @@ class _Inspection:
         softened = _is_before(path, self._turn_start)
         place = shown(path)
         for at in range(0, len(found), FINDINGS_PER_STEP):
-            if at:
+            if len(found) > FINDINGS_PER_STEP:
                 yield
             for finding in found[at : at + FINDINGS_PER_STEP]:
                 action = "redact" if softened and finding.action == "block" else finding.action
