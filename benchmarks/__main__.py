@@ -2,11 +2,12 @@
 
 import sys
 
-from . import audit, dlp, dlp_scan, gateway, upstream_client, validators
+from . import audit, dlp, dlp_scan, gateway, large_prompts, upstream_client, validators
 
 BENCHMARKS = {
     "dlp": dlp.main,
     "dlp_scan": dlp_scan.main,
+    "large_prompts": large_prompts.main,
     "audit": audit.main,
     "upstream_client": lambda: upstream_client.main([]),
     "gateway": gateway.main,
