@@ -6,7 +6,7 @@ never read, one that is damaged is as good as none.
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,16 +31,21 @@ def cache_folder() -> Path | None:
 
 
 def compiled(
-    rules: Sequence[Rule], *, name: str, folder: Path | None, options: PolicyOptions = DEFAULT_OPTIONS
+    rules: Sequence[Rule],
+    *,
+    name: str,
+    folder: Path | None,
+    options: PolicyOptions = DEFAULT_OPTIONS,
+    before_compiling: Callable[[], None] = lambda: None,
 ) -> Ruleset:
     """The rules, compiled now or by an earlier command. Raises RuleError."""
-    if folder is None:
-        return Ruleset.compile(rules, name=name, options=options)
-    path = folder / f"rules-{version_of(rules, options)}.hs"
-    if (kept := _kept(path)) is not None:
+    path = None if folder is None else folder / f"rules-{version_of(rules, options)}.hs"
+    if path is not None and (kept := _kept(path)) is not None:
         return kept
+    before_compiling()
     ruleset = Ruleset.compile(rules, name=name, options=options)
-    _keep(path, ruleset.dumps())
+    if path is not None:
+        _keep(path, ruleset.dumps())
     return ruleset
 
 

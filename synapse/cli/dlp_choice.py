@@ -1,5 +1,6 @@
 """Which rules a command works with: those of a policy, of some packs, or of a file that somebody is writing."""
 
+import sys
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 EVERY_PACK = "all"
 DEFAULT_POLICY = "default"
+# Fewer are compiled before anybody looks up.
+_QUICK_RULES_MAX = 50
 
 PolicyOption = Annotated[
     str | None, typer.Option("--policy", metavar="NAME", help="The rules of this policy.", show_default=DEFAULT_POLICY)
@@ -47,9 +50,16 @@ class Chosen:
 
         options = self.options or DEFAULT_OPTIONS
         try:
-            return compiled(self.rules, name=self.name, options=options, folder=cache_folder())
+            return compiled(
+                self.rules, name=self.name, options=options, folder=cache_folder(), before_compiling=self._say
+            )
         except RuleError as error:
             _refuse(self.source, [str(error)])
+
+    def _say(self) -> None:
+        """To somebody who would wonder why nothing happens."""
+        if sys.stderr.isatty() and len(self.rules) > _QUICK_RULES_MAX:
+            typer.echo(f"Compiling {len(self.rules)} rules, once; they are kept.", err=True)
 
 
 def chosen(policy: str | None, packs: str | None, source: Path | None) -> Chosen:
