@@ -142,6 +142,13 @@ UNMEANT = (
     "ISBN {n}",
     "model {n}",
     "measured {n} at noon",
+    # Words that are a label in another country.
+    "Ich habe ein Paket mit der Nummer {n} bekommen",
+    "un pedido sin gastos, {n}, para sus clientes",
+    "Bu bir sipariş: {n}",
+    "Sim, está nas lojas: {n}",
+    "CI run {n} failed after a pin change",
+    "c'est la fin de la série {n}",
 )
 OTHER_NUMBERS: tuple[Callable[[random.Random], str], ...] = (
     *(lambda chance, n=n: _digits(chance, n) for n in range(7, 21)),

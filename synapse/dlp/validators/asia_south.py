@@ -17,9 +17,8 @@ def in_vid(match: bytes) -> bool:
 
 
 def in_pan(match: bytes) -> bool:
-    """The fourth letter is the kind of holder, the serial number runs from 0001 (Income Tax Department)."""
-    number = alphanumerics(match)
-    return number[3] in b"ABCFGHJKLPT" and number[5:9] != b"0000"
+    """The serial number runs from 0001 (Income Tax Department)."""
+    return alphanumerics(match)[5:9] != b"0000"
 
 
 def in_gstin(match: bytes) -> bool:
