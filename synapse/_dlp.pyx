@@ -18,7 +18,8 @@ from cpython.unicode cimport (
 import array
 from re import compile as compile_expression
 
-from libc.string cimport memcmp, memcpy
+from libc.math cimport log2
+from libc.string cimport memcmp, memcpy, memset
 
 cdef extern from "Python.h":
     bint PyUnicode_IS_ASCII(object text)

@@ -1,9 +1,8 @@
 """Whether a match is meant: its validator, its entropy, and the words and forms that only stand in examples."""
 
-import math
 import re
-from collections import Counter
 
+from .._dlp import entropy
 from .rules import Rule, RuleError
 from .validators import VALIDATORS, Validator
 
@@ -13,12 +12,6 @@ def acceptance(rule: Rule) -> Validator | None:
     if not (rule.entropy or rule.allow or rule.stop_words):
         return VALIDATORS[rule.validator] if rule.validator else None
     return Acceptance(rule)
-
-
-def entropy(match: bytes) -> float:
-    """Shannon's entropy in bits for each character: 0 when all are the same, 4 for random hex, near 6 for base64."""
-    length = len(match)
-    return -sum(n / length * math.log2(n / length) for n in Counter(match).values())
 
 
 class Acceptance:

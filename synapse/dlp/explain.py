@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .acceptance import entropy
+from .._dlp import entropy
 from .beginnings import longest_beginning
 from .context import CONTEXT_CHARS, compile_context
 from .findings import Finding, Side

@@ -4,25 +4,15 @@ import random
 import zlib
 from collections.abc import Callable
 
+import plain_checksums
 import pytest
 
 from synapse import _dlp
 from synapse.dlp.validators import VALIDATORS, key_checksum
 
-
-def plain_luhn(text: bytes) -> bool:
-    digits = [int(chr(byte)) for byte in text if chr(byte).isdigit()]
-    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
-    return bool(digits) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
-
-
-def plain_mod97(text: bytes) -> int:
-    return int("0" + "".join(str(int(chr(byte), 36)) for byte in text if chr(byte).isalnum())) % 97
-
-
 IMPLEMENTATIONS = [
     pytest.param(_dlp.luhn, _dlp.mod97, id="compiled"),
-    pytest.param(plain_luhn, plain_mod97, id="plain"),
+    pytest.param(plain_checksums.luhn, plain_checksums.mod97, id="plain"),
 ]
 
 
@@ -60,11 +50,43 @@ def test_the_remainder_by_97(_luhn: object, mod97: Callable[[bytes], int], text:
     assert mod97(text) == remainder
 
 
-def test_compiled_and_plain_agree_on_random_texts() -> None:
+@pytest.mark.parametrize("name", ["luhn", "mod97", "digits", "alphanumerics", "base58", "entropy"])
+def test_compiled_and_plain_agree_on_random_texts(name: str) -> None:
     chance = random.Random(3)
+    compiled, plain = getattr(_dlp, name), getattr(plain_checksums, name)
     for _ in range(2_000):
-        text = bytes(chance.choice(b"0123456789 -ABCZaz") for _ in range(chance.randint(0, 40)))
-        assert (_dlp.luhn(text), _dlp.mod97(text)) == (plain_luhn(text), plain_mod97(text))
+        text = bytes(
+            chance.choice(b"0123456789 -ABCIZaz1" if name != "base58" else b"1119AHJNPZakmz0") for _ in range(40)
+        )
+        text = text[: chance.randint(0, 40)]
+        assert compiled(text) == pytest.approx(plain(text)), text
+
+
+@pytest.mark.parametrize("name", ["verhoeff", "mod11_10", "mod11_2"])
+def test_compiled_and_plain_check_digits_agree(name: str) -> None:
+    """About one number in ten or eleven is valid, so both answers are tried."""
+    chance = random.Random(4)
+    compiled, plain = getattr(_dlp, name), getattr(plain_checksums, name)
+    answers = []
+    for _ in range(3_000):
+        number = bytes(chance.choice(b"0123456789") for _ in range(chance.randint(2, 20)))
+        number = number[:-1] + b"X" if name == "mod11_2" and chance.random() < 0.1 else number
+        answers.append(compiled(number))
+        assert answers[-1] == plain(number), number
+    assert 150 < sum(answers) < 500
+
+
+def test_compiled_and_plain_weighted_sums_agree() -> None:
+    chance = random.Random(5)
+    for _ in range(500):
+        number = bytes(chance.choice(b"0123456789") for _ in range(chance.randint(0, 14)))
+        weights = [chance.randint(-9, 30) for _ in range(chance.randint(0, 14))]
+        assert _dlp.weighted(number, weights) == plain_checksums.weighted(number, weights)
+
+
+@pytest.mark.parametrize("name", ["verhoeff", "mod11_10", "mod11_2"])
+def test_a_check_digit_alone_checks_nothing(name: str) -> None:
+    assert [getattr(_dlp, name)(text) for text in (b"", b"0", b"1")] == [False] * 3
 
 
 def test_a_key_checksum_is_six_base62_digits_of_the_crc() -> None:

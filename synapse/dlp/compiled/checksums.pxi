@@ -37,3 +37,177 @@ def mod97(bytes text not None) -> int:
         elif 97 <= character <= 122:
             remainder = (remainder * 100 + character - 87) % 97
     return remainder
+
+
+def digits(bytes match not None) -> bytes:
+    """Only the digits of a match."""
+    return _kept(match, False)
+
+
+def alphanumerics(bytes match not None) -> bytes:
+    """Only the digits and letters of a match, as capital letters."""
+    return _kept(match, True)
+
+
+cdef bytes _kept(bytes match, bint letters):
+    cdef:
+        const unsigned char* characters = match
+        Py_ssize_t index, size = 0, length = len(match)
+        unsigned char character
+        bytes kept = PyBytes_FromStringAndSize(NULL, length)
+        char* out = PyBytes_AS_STRING(kept)
+    for index in range(length):
+        character = characters[index]
+        if 48 <= character <= 57 or (letters and 65 <= character <= 90):
+            out[size] = <char> character
+            size += 1
+        elif letters and 97 <= character <= 122:
+            out[size] = <char> (character - 32)
+            size += 1
+    return kept if size == length else kept[:size]
+
+
+def weighted(bytes number not None, weights) -> int:
+    """The sum of digits times weights, as far as both go."""
+    cdef:
+        const unsigned char* characters = number
+        Py_ssize_t index = 0, length = len(number)
+        long long total = 0
+    for weight in weights:
+        if index == length:
+            break
+        total += (<int> characters[index] - 48) * <int> weight
+        index += 1
+    return total
+
+
+def mod11_10(bytes number not None) -> bool:
+    """ISO/IEC 7064, MOD 11,10: the last digit is the check digit."""
+    cdef:
+        const unsigned char* characters = number
+        Py_ssize_t index, length = len(number)
+        int product = 10, total
+    if length < 2:
+        return False
+    for index in range(length - 1):
+        total = (<int> characters[index] - 48 + product) % 10
+        product = (total if total else 10) * 2 % 11
+    return (product + characters[length - 1] - 48) % 10 == 1
+
+
+def mod11_2(bytes number not None) -> bool:
+    """ISO/IEC 7064, MOD 11-2: the last character is the check character, X for ten."""
+    cdef:
+        const unsigned char* characters = number
+        Py_ssize_t index, length = len(number)
+        int total = 0, check
+    if length < 2:
+        return False
+    for index in range(length - 1):
+        total = (total + characters[index] - 48) * 2 % 11
+    check = 10 if characters[length - 1] | 0x20 == 0x78 else characters[length - 1] - 48
+    return (total + check) % 11 == 1
+
+
+cdef unsigned char _VERHOEFF_PRODUCT[10][10]
+cdef unsigned char _VERHOEFF_SHUFFLED[8][10]
+
+
+cdef int _make_verhoeff_tables() except -1:
+    """The dihedral group of order ten, 0 to 4 turn, 5 to 9 turn and mirror; and a permutation applied 0 to 7 times."""
+    cdef int a, b, place
+    shuffle = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+    for a in range(10):
+        _VERHOEFF_SHUFFLED[0][a] = a
+        for b in range(10):
+            if a < 5:
+                _VERHOEFF_PRODUCT[a][b] = (a + b) % 5 if b < 5 else 5 + (a + b) % 5
+            else:
+                _VERHOEFF_PRODUCT[a][b] = 5 + (a - b) % 5 if b < 5 else (a - b + 10) % 5
+    for place in range(1, 8):
+        for a in range(10):
+            _VERHOEFF_SHUFFLED[place][a] = _VERHOEFF_SHUFFLED[place - 1][<int> shuffle[a]]
+    return 0
+
+_make_verhoeff_tables()
+
+
+def verhoeff(bytes number not None) -> bool:
+    """Verhoeff's scheme (Error Detecting Decimal Codes, 1969): the last digit is the check digit."""
+    cdef:
+        const unsigned char* characters = number
+        Py_ssize_t place, length = len(number)
+        int digit, check = 0
+    if length < 2:
+        return False
+    for place in range(length):
+        digit = <int> characters[length - 1 - place] - 48
+        if not 0 <= digit <= 9:
+            return False
+        check = _VERHOEFF_PRODUCT[check][_VERHOEFF_SHUFFLED[place & 7][digit]]
+    return check == 0
+
+
+def base58(bytes text not None) -> bytes:
+    """The number that `text` writes in base 58, Bitcoin's alphabet, big-endian; each leading 1 is a zero byte.
+
+    Nothing for a character outside the alphabet, and for a text of more than 128 characters.
+    """
+    cdef:
+        const unsigned char* characters = text
+        Py_ssize_t index, zeros = 0, length = len(text), size = 0, place
+        unsigned char number[128]
+        int carry, value
+    if length > 128:
+        return b""
+    for index in range(length):
+        value = _base58_value(characters[index])
+        if value < 0:
+            return b""
+        if value == 0 and zeros == index:
+            zeros += 1
+        carry = value
+        for place in range(size):
+            carry += number[place] * 58
+            number[place] = carry & 0xFF
+            carry >>= 8
+        while carry:
+            number[size] = carry & 0xFF
+            size += 1
+            carry >>= 8
+    return bytes(zeros) + bytes([number[size - 1 - place] for place in range(size)])
+
+
+cdef int _base58_value(unsigned char character) noexcept:
+    """1 to 9, then the letters without I, O and l."""
+    if 49 <= character <= 57:
+        return character - 49
+    if 65 <= character <= 72:
+        return character - 56
+    if 74 <= character <= 78:
+        return character - 57
+    if 80 <= character <= 90:
+        return character - 58
+    if 97 <= character <= 107:
+        return character - 64
+    if 109 <= character <= 122:
+        return character - 65
+    return -1
+
+
+def entropy(bytes match not None) -> float:
+    """Shannon's entropy in bits for each character: 0 when all are the same, 4 for random hex, near 6 for base64."""
+    cdef:
+        const unsigned char* characters = match
+        Py_ssize_t index, length = len(match)
+        int counts[256]
+        double bits = 0.0
+    if length == 0:
+        return 0.0
+    memset(counts, 0, sizeof(counts))
+    for index in range(length):
+        counts[characters[index]] += 1
+    for index in range(256):
+        if counts[index]:
+            bits -= counts[index] * log2(<double> counts[index] / length)
+    return bits / length

@@ -1,76 +1,21 @@
-"""Check-digit schemes that many numbers share. Each takes ASCII digits; what stands between them is removed first."""
+"""Check-digit schemes that many numbers share, most of them compiled. What asks for digits takes nothing else."""
 
-from collections.abc import Iterable
+from ..._dlp import alphanumerics, base58, digits, luhn, mod11_2, mod11_10, mod97, verhoeff, weighted
 
-from ..._dlp import luhn, mod97
-
-__all__ = ["alphanumerics", "digits", "luhn", "mod11_2", "mod11_10", "mod97", "value", "verhoeff", "weighted"]
-
-_NOT_DIGITS = bytes(set(range(256)) - set(b"0123456789"))
-_NOT_ALPHANUMERIC = bytes(set(range(256)) - set(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"))
-
-
-def digits(match: bytes) -> bytes:
-    """Only the digits of a match."""
-    return match.translate(None, _NOT_DIGITS)
-
-
-def alphanumerics(match: bytes) -> bytes:
-    """Only the digits and letters of a match, as capital letters."""
-    return match.translate(None, _NOT_ALPHANUMERIC).upper()
+__all__ = [
+    "alphanumerics",
+    "base58",
+    "digits",
+    "luhn",
+    "mod11_2",
+    "mod11_10",
+    "mod97",
+    "value",
+    "verhoeff",
+    "weighted",
+]
 
 
 def value(character: int) -> int:
     """0 to 9 for a digit, 10 to 35 for a capital letter."""
     return character - 48 if character < 58 else character - 55
-
-
-def weighted(number: bytes, weights: Iterable[int]) -> int:
-    """The sum of digits times weights, as far as both go."""
-    return sum((digit - 48) * weight for digit, weight in zip(number, weights, strict=False))
-
-
-def mod11_10(number: bytes) -> bool:
-    """ISO/IEC 7064, MOD 11,10: the last digit is the check digit."""
-    product = 10
-    for digit in number[:-1]:
-        product = ((digit - 48 + product) % 10 or 10) * 2 % 11
-    return (product + number[-1] - 48) % 10 == 1
-
-
-def mod11_2(number: bytes) -> bool:
-    """ISO/IEC 7064, MOD 11-2: the last character is the check character, X for ten."""
-    total = 0
-    for digit in number[:-1]:
-        total = (total + digit - 48) * 2 % 11
-    check = 10 if number[-1:] in b"Xx" else number[-1] - 48
-    return (total + check) % 11 == 1
-
-
-def _dihedral(a: int, b: int) -> int:
-    """The product of two elements of the dihedral group of order ten: 0 to 4 turn, 5 to 9 turn and mirror."""
-    if a < 5:
-        return (a + b) % 5 if b < 5 else 5 + (a + b) % 5
-    return 5 + (a - b) % 5 if b < 5 else (a - b) % 5
-
-
-_PRODUCT = tuple(tuple(_dihedral(a, b) for b in range(10)) for a in range(10))
-_SHUFFLE = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
-
-
-def _permutations() -> tuple[tuple[int, ...], ...]:
-    rows = [tuple(range(10))]
-    for _ in range(7):
-        rows.append(tuple(_SHUFFLE[rows[-1][n]] for n in range(10)))
-    return tuple(rows)
-
-
-_PERMUTED = _permutations()
-
-
-def verhoeff(number: bytes) -> bool:
-    """Verhoeff's scheme (Error Detecting Decimal Codes, 1969): the last digit is the check digit."""
-    check = 0
-    for place, digit in enumerate(reversed(number)):
-        check = _PRODUCT[check][_PERMUTED[place % 8][digit - 48]]
-    return check == 0
