@@ -79,10 +79,11 @@ def _us_per_kb(ruleset: Ruleset, texts: Sequence[str]) -> float:
     times = []
     with _no_collections():
         for _ in range(_ROUNDS):
-            start = time.perf_counter()
+            # Of this thread: what else the machine does is not the rules' doing.
+            start = time.thread_time()
             for text in texts:
                 ruleset.scan(text, Side.PROMPT)
-            times.append(time.perf_counter() - start)
+            times.append(time.thread_time() - start)
     return min(times) * 1e6 / size_kb
 
 
