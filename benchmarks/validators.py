@@ -13,6 +13,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -111,13 +112,18 @@ def random_word(node: Node, chance: random.Random) -> bytes:
     """A random word of a core."""
     match node:
         case Char(allowed):
-            return bytes((chance.choice(sorted(allowed)),))
+            return chance.choice(_characters(allowed))
         case Rep(low, high, item):
             return b"".join(random_word(item, chance) for _ in range(chance.randint(low, high)))
         case Seq(items):
             return b"".join(random_word(item, chance) for item in items)
         case Alt(items):
             return random_word(chance.choice(items), chance)
+
+
+@lru_cache
+def _characters(allowed: frozenset[int]) -> tuple[bytes, ...]:
+    return tuple(bytes((byte,)) for byte in sorted(allowed))
 
 
 def _mutated(number: bytes, chance: random.Random) -> bytes:
