@@ -23,6 +23,8 @@ _GAP_CHARS = 2
 # Words are looked for by their beginnings: as many parts as this, or fewer when they have enough letters.
 _SOUGHT_PARTS_MAX = 3
 _SOUGHT_CHARS = 7
+# First letters of a word that are looked for before the word itself is.
+_BEGINNING_CHARS = 4
 # A shorter one is a part of so many words that what stands before it is looked at at once.
 _ALONE_CHARS = 5
 # What a `*` at the end of a word stands for: the rest of a compound or an inflected form.
@@ -87,6 +89,13 @@ def compile_context(words: Iterable[str], between: str = "") -> re.Pattern[bytes
     every = "|".join(map(_bounded, words))
     nearest = f"(?:{forward(_parse_between(between))})\\Z" if between else ""
     return re.compile(f"(?:{every}){nearest}".encode("ascii"))
+
+
+def compile_beginnings(words: Iterable[str]) -> re.Pattern[bytes]:
+    """Finds the first letters of each word in a text in small letters: wherever one of them begins, and elsewhere."""
+    beginnings = {fold(word.removesuffix("*"))[0].split()[0][:_BEGINNING_CHARS].lower() for word in words}
+    shortest = [one for one in sorted(beginnings) if not any(one[:n] in beginnings for n in range(1, len(one)))]
+    return re.compile(b"|".join(map(re.escape, shortest)))
 
 
 def _parse_between(between: str) -> Node:

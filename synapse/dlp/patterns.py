@@ -44,7 +44,7 @@ class Pattern:
     run: Run | None
     needs_context: bool
 
-    def matcher(self, side: Side) -> Matcher:
+    def matcher(self, side: Side, checks: "Checks") -> Matcher:
         """It made ready for one side."""
         rule, run = self.rule, self.run
         return Matcher(
@@ -57,10 +57,21 @@ class Pattern:
             rule=rule.id,
             category=rule.category,
             action=rule.action(side),
-            accept=acceptance(rule),
-            condition=condition(rule, in_context=self.needs_context),
+            accept=checks.accept,
+            condition=checks.in_context if self.needs_context else checks.apart,
             run=None if run is None else (run.end.encode("ascii"), run.closing_width),
         )
+
+
+class Checks:
+    """What confirms the matches of one rule; its patterns share it, since it is costly to compile."""
+
+    __slots__ = ("accept", "apart", "in_context")
+
+    def __init__(self, rule: Rule) -> None:
+        self.accept = acceptance(rule)
+        self.apart = condition(rule, in_context=False)
+        self.in_context = condition(rule, in_context=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import hashlib
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from importlib import metadata
@@ -16,7 +16,7 @@ from .._dlp import EDGE, Detector, Redactor, judge, redacted
 from .compilation import Compiled, CompileDatabase, acts, compile_rules
 from .findings import STRENGTH, Action, Finding, Scan, Side
 from .options import DEFAULT_OPTIONS, PolicyOptions
-from .patterns import compile_database
+from .patterns import Checks, compile_database
 from .rules import Rule, load_default_rules, rule_from_table
 from .shadow import FOLDING, fold
 from .surroundings import LEFT_CHARS
@@ -50,8 +50,9 @@ class Ruleset:
         self.version = version_of(self.rules, options) if version is None else version
         self._compiled = compiled
         self._scanner = compiled.scanner()
-        self._acting = {side: self._detector(side, alert=False) for side in Side}
-        self._alerts = {side: self._detector(side, alert=True) for side in Side}
+        checks = {rule.id: Checks(rule) for rule in self.rules}
+        self._acting = {side: self._detector(side, checks, alert=False) for side in Side}
+        self._alerts = {side: self._detector(side, checks, alert=True) for side in Side}
 
     @classmethod
     def compile(
@@ -184,9 +185,9 @@ class Ruleset:
             return Scan((), "none", text)
         return Scan(tuple(found), _strongest(found), redacted(text, found))
 
-    def _detector(self, side: Side, *, alert: bool) -> Detector:
+    def _detector(self, side: Side, checks: Mapping[str, Checks], *, alert: bool) -> Detector:
         patterns = [pattern for pattern in self._compiled.patterns if acts(pattern, side, alert=alert)]
-        matchers = [pattern.matcher(side) for pattern in patterns]
+        matchers = [pattern.matcher(side, checks[pattern.rule.id]) for pattern in patterns]
         return Detector(
             matchers,
             lives=self._compiled.automata(side, alert=alert),

@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable
 
 from .assignment import compile_assignment
-from .context import CONTEXT_CHARS, compile_context
+from .context import CONTEXT_CHARS, compile_beginnings, compile_context
 from .rules import RULE_ID_CHARS_MAX, Rule
 
 Condition = Callable[[bytes, int], bool]
+Search = Callable[..., re.Match[bytes] | None]
 
 _PLACEHOLDER = b"[REDACTED:"
 _PLACEHOLDER_CHARS = len(_PLACEHOLDER) + RULE_ID_CHARS_MAX
@@ -36,25 +37,35 @@ def stands_apart(window: bytes, start: int) -> bool:
 
 
 class InContext:
-    """Whether a word stands shortly before a place. Its expression is compiled when it is first needed."""
+    """Whether a word stands shortly before a place. Its expressions are compiled when they are first needed."""
 
-    __slots__ = ("_rule", "_search")
+    __slots__ = ("_begins", "_match", "_rule")
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
-        self._search: Callable[[bytes, int, int], object] | None = None
+        self._begins: Search | None = None
+        self._match: Search | None = None
 
     def __call__(self, window: bytes, start: int) -> bool:
         first = max(0, start - CONTEXT_CHARS)
         placeholder = window.rfind(_PLACEHOLDER, max(0, first - _PLACEHOLDER_CHARS), start)
         if placeholder >= 0:
             first = max(first, window.find(b"]", placeholder, start) + 1 or start)
-        search = self._search or self.compile()
-        return search(window, first, start) is not None
+        if self._begins is None or self._match is None:
+            self.compile()
+        assert self._begins is not None
+        assert self._match is not None
+        # Where no word begins the whole expression, with all its words, need not be tried.
+        left, at = window[first:start].lower(), 0
+        while begun := self._begins(left, at):
+            at = begun.start() + 1
+            if self._match(window, first + at - 1, start):
+                return True
+        return False
 
-    def compile(self) -> Callable[[bytes, int, int], object]:
+    def compile(self) -> None:
         """Raises PatternError."""
         rule = self._rule
         expression = compile_assignment(rule.context) if rule.assigned else compile_context(rule.context, rule.between)
-        self._search = expression.search
-        return self._search
+        self._match = expression.match
+        self._begins = compile_beginnings(rule.context).search
