@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from synapse.dlp import Exemption, Ruleset, Side, load_default_rules
+from synapse.dlp.rules import rule_from_table
 from synapse.policy import Policies, Snapshot
 from synapse.policy_build import Order, kept_catalogue, prepare
 from synapse.policy_directory import SPARE_RULESETS_MAX, Active, ActivePolicy, PolicyDirectory, Status
@@ -223,3 +225,10 @@ async def test_loading_lets_requests_have_their_turn(directory: PolicyDirectory,
             longest_s = max(longest_s, time.thread_time() - started)
     task.cancel()
     assert longest_s < 0.02
+
+
+def test_a_rule_is_the_same_after_it_was_plain_data() -> None:
+    rules = load_default_rules()
+    assert [rule_from_table(orjson.loads(orjson.dumps(rule.to_table()))) for rule in rules] == rules
+    # Nothing that a rule has is left out.
+    assert rules[0].to_table() == asdict(rules[0])
