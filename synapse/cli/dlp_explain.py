@@ -148,14 +148,15 @@ def _print_rule(rule: "Rule", *, json: bool) -> None:
     if json:
         print_json({**masked, "triggers": trigger_in_words(rule)})
         return
-    print_fields(_fields(rule))
+    print_fields(fields_of(rule))
     for title, examples in (("finds", masked["hits"]), ("leaves alone", masked["misses"])):
         typer.echo("")
         rows = [[example["before"] + example["text"], example["why"]] for example in examples]
         print_table([title, "why"], rows, empty="")
 
 
-def _fields(rule: "Rule") -> list[tuple[str, str]]:
+def fields_of(rule: "Rule") -> list[tuple[str, str]]:
+    """All but its examples, in words."""
     from ..dlp.explain import guards_in_words, shapes_in_words, trigger_in_words, validator_in_words
 
     check = rule.validator and f"{rule.validator}: {validator_in_words(rule.validator)}".removesuffix(": ")

@@ -143,17 +143,17 @@ class _Table:
         self._left_out = 0
 
     def scanned(self, given: Given, verdict: "Scan") -> None:
-        from .dlp_excerpts import Places, excerpt
+        from .dlp_excerpts import Excerpts, Places
 
         room = ROWS_MAX - len(self._rows)
         self._left_out += max(0, len(verdict.findings) - room)
         if not verdict.findings or not room:
             return
-        places = Places(given.text)
+        places, excerpts = Places(given.text), Excerpts(given.text, verdict.findings)
+        file = [str(given.id)] if self._many else []
         for finding in verdict.findings[:room]:
-            around = excerpt(given.text, finding, verdict.findings)
-            file = [str(given.id)] if self._many else []
-            self._rows.append([*file, finding.rule, finding.action, places.of(finding.start), around])
+            where = places.of(finding.start)
+            self._rows.append([*file, finding.rule, finding.action, where, excerpts.around(finding)])
 
     def unreadable(self, given: Unreadable) -> None:
         pass

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from synapse.dlp import Finding, Rule, Ruleset, Side, load_default_rules
+from synapse.dlp import Finding, Rule, Ruleset, Side, load_all_rules
 from synapse.dlp.explain import CANDIDATES_MAX, Near, Scanned, near_matches, near_shape
 from synapse.dlp.rules import Example
 
@@ -197,12 +197,13 @@ def test_a_broken_shape_is_told_of_choices_and_repeats() -> None:
     assert near.failures[0].message == "8 of at least 7 signs fit; then the text ends, and not [0-9]"
 
 
-def test_its_own_judgement_agrees_with_the_engine_on_every_example() -> None:
+def test_its_own_judgement_agrees_with_the_engine_on_every_rule() -> None:
     """Asked without the engine's findings, all conditions of a hit hold and some of a miss does not."""
     wrong = []
-    for one in load_default_rules():
+    for one in load_all_rules():
         on = replace(one, prompt="alert")
-        for example, is_hit in [*((hit, True) for hit in one.hits), *((miss, False) for miss in one.misses)]:
+        # Not all examples: there are thousands.
+        for example, is_hit in [*((hit, True) for hit in one.hits[:2]), *((miss, False) for miss in one.misses[:2])]:
             near = near_matches([on], Scanned(example.before + example.text, Side.PROMPT, (), {}))
             holds = [{failure.condition for failure in place.failures} == {"hidden"} for place in near]
             if any(holds) != is_hit:
