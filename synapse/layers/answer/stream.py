@@ -3,7 +3,7 @@
 from typing import Final
 
 from ...chat import Json
-from ...dlp import Ruleset
+from ...dlp import Finding, Ruleset
 from ...errors import UpstreamProtocolError
 from ...model import DlpAction
 from ...sse import Event, EventReader, data_event
@@ -14,7 +14,7 @@ from .envelope import ENVELOPE, choices_of, index_of, redact_choice_envelope, re
 from .logprobs import may_pass
 from .strings import WholeStrings
 from .template import Templates
-from .verdict import count_findings, join_delivered, read_tokens, strongest_action
+from .verdict import count_findings, encoded_in, join_delivered, read_tokens, strongest_action
 
 DONE: Final = b"data: [DONE]\n\n"
 _CLONED: Final = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
@@ -55,6 +55,7 @@ class StreamFilter:
         self._strings = WholeStrings(ruleset)
         self._templates = Templates(self._strings)
         self._choices: dict[int, Choice] = {}
+        self._encoded: list[Finding] = []  # what decoding shows, known when the answer has ended
         self._envelope: Json = {}  # the last chunk: chunks of our own are cloned from it
         self._stopping = False  # a choice was blocked, and the event that did it is still to leave
         self._out: list[bytes] = []
@@ -76,16 +77,17 @@ class StreamFilter:
         """The upstream's body ended: what was held leaves. Without `done` the answer was not whole."""
         if not self._ended:
             self._end_choices()
+        self._encoded = encoded_in(self._choices.values(), self._ruleset)
         return self._flush()
 
     @property
     def findings(self) -> dict[str, int]:
         """Rule -> how often, over all channels."""
-        return count_findings(self._choices.values(), self._strings)
+        return count_findings(self._choices.values(), self._strings, self._encoded)
 
     @property
     def action(self) -> DlpAction:
-        return strongest_action(self._choices.values(), self._strings)
+        return strongest_action(self._choices.values(), self._strings, self._encoded)
 
     def delivered_text(self) -> bytes:
         """The text as delivered; several texts joined by line feeds, by choice and kind."""

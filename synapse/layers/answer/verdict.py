@@ -4,23 +4,43 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Any
 
+from ...dlp import Finding, Ruleset
+from ...dlp.closely import encoded_alerts
 from ...model import DLP_STRENGTH, DlpAction
 from .channels import Path
 from .choice import Choice, rank
 from .strings import WholeStrings
 
+# Of each delivered text so much is looked at for what was encoded; it is done at once, when the answer has ended.
+ENCODED_CHARS_MAX = 64 * 1024
 
-def count_findings(choices: Collection[Choice], strings: WholeStrings) -> dict[str, int]:
+
+def encoded_in(choices: Collection[Choice], ruleset: Ruleset) -> list[Finding]:
+    """What decoding shows of the delivered texts: alerts only, since a stream could not have held it back."""
+    if not ruleset.options.views:
+        return []
+    texts = [
+        "".join(channel.delivered)[:ENCODED_CHARS_MAX] for choice in choices for channel in choice.channels.values()
+    ]
+    return [found for text in texts if text for found in encoded_alerts(ruleset, text)]
+
+
+def count_findings(
+    choices: Collection[Choice], strings: WholeStrings, encoded: Collection[Finding] = ()
+) -> dict[str, int]:
     """Rule -> how often, over all channels."""
     counts = Counter(strings.counts)
+    counts.update(finding.rule for finding in encoded)
     for choice in choices:
         for channel in choice.channels.values():
             counts.update(finding.rule for finding in channel.findings)
     return dict(counts)
 
 
-def strongest_action(choices: Collection[Choice], strings: WholeStrings) -> DlpAction:
-    actions: list[DlpAction] = [strings.action]
+def strongest_action(
+    choices: Collection[Choice], strings: WholeStrings, encoded: Collection[Finding] = ()
+) -> DlpAction:
+    actions: list[DlpAction] = [strings.action, *(finding.action for finding in encoded)]
     for choice in choices:
         for channel in choice.channels.values():
             actions.extend(finding.action for finding in channel.findings)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from ...chat import Json
 from ...dlp import Ruleset, Side
+from ...dlp.views import hints_of
 from ...errors import UpstreamError, UpstreamProtocolError
 from ...model import DlpAction
 from . import wire
@@ -12,7 +13,7 @@ from .envelope import choices_of, index_of, redact_choice_envelope, redact_envel
 from .logprobs import spelled
 from .plain import read_plain, reads_alike
 from .strings import WholeStrings
-from .verdict import count_findings, join_delivered, join_texts, read_tokens, strongest_action
+from .verdict import count_findings, encoded_in, join_delivered, join_texts, read_tokens, strongest_action
 
 # A model thinks, then speaks, then calls: what a block rule stops, it stops from there on.
 _GENERATION_ORDER = {2: 0, 0: 1, 1: 1, 3: 2, 4: 3}
@@ -39,9 +40,14 @@ def filter_answer(ruleset: Ruleset, body: bytes, *, model_shown: str | None = No
     answer, ragged = wire.read(body)
     if not ragged and (model_shown is None or answer.get("model") == model_shown):
         texts = read_plain(answer)
-        if texts is not None and ruleset.clean(texts.scanned, Side.ANSWER) and reads_alike(answer, body):
+        if texts is not None and _is_clean(ruleset, texts.scanned) and reads_alike(answer, body):
             return _as_it_came(answer, body, join_texts(texts.delivered))
     return filter_closely(ruleset, body, answer, ragged=ragged, model_shown=model_shown)
+
+
+def _is_clean(ruleset: Ruleset, texts: list[str]) -> bool:
+    """Nothing is found, and nothing looks as if it were encoded."""
+    return ruleset.clean(texts, Side.ANSWER) and not (ruleset.options.views and hints_of(texts))
 
 
 def filter_closely(
@@ -58,12 +64,13 @@ def filter_closely(
         choice = Choice(index_of(place, position), ruleset, strings)
         changed |= _take_choice(choice, place, strings, ragged=ragged)
         choices.append(choice)
+    encoded = encoded_in(choices, ruleset)
     blocked = strings.blocked or any(choice.blocked for choice in choices)
     written = wire.write(answer)
     return FilteredAnswer(
         body=written if changed or wire.has_duplicate_keys(body, written) else body,
-        findings=count_findings(choices, strings),
-        action=strongest_action(choices, strings),
+        findings=count_findings(choices, strings, encoded),
+        action=strongest_action(choices, strings, encoded),
         blocked=blocked,
         finish_reason="content_filter" if blocked else _finish_reason(answer),
         prompt_tokens=read_tokens(answer.get("usage"), "prompt_tokens"),
