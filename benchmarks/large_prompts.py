@@ -26,12 +26,15 @@ def bodies() -> Iterator[tuple[str, Json]]:
     markup = "".join(f"<p><b>{word}</b>{word} &amp; {word}%20{word}</p>\n" for word in page[: MB // 8].split())
     yield "10 MB of prose", chat(page * 10)
     yield "5 MB of cards", chat(f"{CARD} " * (5 * MB // 17))
+    yield "5 MB of cards, the last encoded", chat(f"{CARD} " * (5 * MB // 17) + entities)
     yield "5 MB of addresses", chat(f"{EMAIL} " * (5 * MB // 21))
     yield "5 MB of a secret's beginning", chat("password=" * (5 * MB // 9))
     yield "5 MB of encoded cards", chat(f"{entities} " * (5 * MB // 81))
     yield "5 MB of markup", chat((markup * 40)[: 5 * MB])
     yield "5 MB of numbers", chat(" ".join(str(chance.randint(10, 999)) for _ in range(5 * MB // 4)))
     yield "50,000 strings", chat("x", metadata={f"key {number}": prose(chance, 60) for number in range(24_000)})
+    found = {f"a{number}{EMAIL}": EMAIL for number in range(24_000)}
+    yield "48,000 strings with an address", chat("x", metadata=found)
     yield "4,000 messages of one role", {"model": "m", "messages": [user(prose(chance, 1000)) for _ in range(4000)]}
     yield "arguments, 2 MB", chat("x", arguments=json.dumps({"a": ["\n" + page, page]}))
 

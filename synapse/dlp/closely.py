@@ -4,13 +4,16 @@ Only rules whose shape or checksum is proof act on what was decoded: an encoded 
 relied on.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from typing import Literal
 
 from .._dlp import redacted
 from .findings import STRENGTH, Finding, Scan, Side
 from .ruleset import SLICE_CHARS, Ruleset
 from .views import Budget, View, hints_of, views
+
+ScanAction = Literal["none", "alert", "redact", "block"]
 
 # The finding that says: here is more encoded text than is decoded. It is no rule, and never does more than alert.
 UNSCANNABLE = "unscannable_blob"
@@ -19,6 +22,8 @@ MATCH_CHARS_MIN = 10
 # Views are made of so much of a text at a time, and of what is near on either side: room for any encoded match.
 SEGMENT_CHARS = 8 * 1024
 OVERLAP_CHARS = 512
+# How many findings are put in their places in one step.
+FINDINGS_PER_STEP = 8192
 # How many views are scanned together.
 _BATCH_CHARS = 16 * 1024
 
@@ -56,7 +61,11 @@ def scan_closely_in_slices(ruleset: Ruleset, text: str, side: Side) -> Generator
     for some in encoded_steps(ruleset, text, side):
         encoded += some
         yield
-    return with_findings(text, scan, encoded) if encoded else scan
+    if not encoded:
+        return scan
+    findings, action = _with(scan, encoded)
+    yield
+    return Scan(findings, action, text if action == "alert" else (yield from _redacted_in_steps(text, findings)))
 
 
 def encoded_alerts(ruleset: Ruleset, text: str) -> list[Finding]:
@@ -96,6 +105,19 @@ def _with_views(ruleset: Ruleset, text: str, scan: Scan, side: Side) -> Scan:
     return with_findings(text, scan, encoded) if encoded else scan
 
 
+def _redacted_in_steps(text: str, findings: Sequence[Finding]) -> Generator[None, None, str]:
+    acting = [found for found in findings if found.action != "alert"]
+    pieces: list[str] = []
+    start = 0
+    for at in range(0, len(acting), FINDINGS_PER_STEP):
+        yield
+        part = acting[at : at + FINDINGS_PER_STEP]
+        shifted = [Finding(f.rule, f.category, f.action, f.start - start, f.end - start) for f in part]
+        pieces.append(redacted(text[start : part[-1].end], shifted))
+        start = part[-1].end
+    return "".join((*pieces, text[start:]))
+
+
 def _encoded_in(ruleset: Ruleset, segment: str, start: int, side: Side, budget: Budget) -> list[Finding]:
     """What the views of a segment show; it starts at that place of its text."""
     budget.begin(start)
@@ -132,9 +154,34 @@ def _batches(every: Iterable[View]) -> Iterator[list[View]]:
 
 def with_findings(text: str, scan: Scan, more: Iterable[Finding]) -> Scan:
     """A verdict to which findings were added: those that overlap become one, named after the strongest."""
-    findings = tuple(_merged([*scan.findings, *more]))
-    action = max((found.action for found in findings), key=STRENGTH.__getitem__, default=scan.action)
+    findings, action = _with(scan, more)
     return Scan(findings, action, redacted(text, findings))
+
+
+def _with(scan: Scan, more: Iterable[Finding]) -> tuple[tuple[Finding, ...], ScanAction]:
+    added = _merged(more)
+    actions: list[ScanAction] = [scan.action, *(found.action for found in added)]
+    return _joined(scan.findings, added), max(actions, key=STRENGTH.__getitem__)
+
+
+def _joined(findings: Sequence[Finding], added: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Both in the order of the text. Only what lies around the added ones is looked at: the others can be many."""
+    out: list[Finding] = []
+    near: list[Finding] = []
+    done = last = 0  # findings before `done` are out, those from there up to `last` are near
+    for each in added:
+        stop = bisect_left(findings, each.end, key=_start)
+        start = stop
+        while start > last and findings[start - 1].end > each.start:
+            start -= 1
+        if start > last:
+            out += _merged([*near, *findings[done:last]])
+            out += findings[last:start]
+            near, done = [], start
+        near.append(each)
+        last = max(last, stop)
+    out += _merged([*near, *findings[done:last]])
+    return (*out, *findings[last:])
 
 
 def _merged(findings: Iterable[Finding]) -> list[Finding]:
@@ -151,6 +198,10 @@ def _merged(findings: Iterable[Finding]) -> list[Finding]:
     ends = [found.end for found in acting]
     shown = [alert for alert in alerts if alert.rule == UNSCANNABLE or not _is_covered(alert, acting, ends)]
     return sorted([*acting, *shown], key=_order)
+
+
+def _start(found: Finding) -> int:
+    return found.start
 
 
 def _order(found: Finding) -> tuple[int, int]:

@@ -24,8 +24,10 @@ from .prompt.walk import STRINGS, Path, Slot, Walk, shown
 
 # A body up to this size is inspected without a pause: at worst some milliseconds of work, a pause costs more.
 AT_ONCE_BYTES_MAX = 32 * 1024
-# What one step of a large body looks at: so many strings on the walk, so many findings when they are counted.
+# What one step of a large body looks at: so many strings on the walk, fewer when they are scanned and rewritten, and so
+# many findings when they are counted.
 STRINGS_PER_STEP = 1024
+SCANS_PER_STEP = 256
 FINDINGS_PER_STEP = 8192
 # Longer arguments of a tool call are scanned as the text that they are, not parsed.
 ARGUMENTS_CHARS_MAX = 256 * 1024
@@ -226,7 +228,7 @@ def _batches(slots: Iterable[Slot]) -> Iterator[Sequence[Slot]]:
     batch: list[Slot] = []
     chars = 0
     for slot in slots:
-        if batch and (chars + len(slot.text) > SLICE_CHARS or len(batch) >= STRINGS_PER_STEP):
+        if batch and (chars + len(slot.text) > SLICE_CHARS or len(batch) >= SCANS_PER_STEP):
             yield batch
             batch, chars = [], 0
         batch.append(slot)

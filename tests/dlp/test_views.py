@@ -6,6 +6,7 @@ import hashlib
 import random
 import uuid
 from collections.abc import Generator
+from itertools import pairwise
 
 import pytest
 
@@ -22,6 +23,7 @@ from synapse.dlp.closely import (
     scan_closely,
     scan_closely_in_slices,
     scan_many_closely,
+    with_findings,
 )
 from synapse.dlp.views import DECODED_CHARS_MAX, Budget, hints_of, views
 from synapse.dlp.views.view import MARGIN_CHARS, VIEW_CHARS_MAX
@@ -220,3 +222,37 @@ def test_many_texts_are_judged_each_as_alone(ruleset: Ruleset) -> None:
     assert scan_many_closely(ruleset, texts, Side.PROMPT) == [scan_closely(ruleset, t, Side.PROMPT) for t in texts]
     assert [clean_closely(ruleset, [text], Side.PROMPT) for text in texts] == [True, False, False, False]
     assert clean_closely(ruleset, ["plain", b64("nothing to hide")], Side.PROMPT)
+
+
+def union(findings: list[Finding]) -> list[tuple[str, int, int]]:
+    """Each character with the strongest action on it, as stretches; alerts apart from what acts."""
+    strongest: dict[int, str] = {}
+    for action in ("redact", "block"):
+        for found in findings:
+            if found.action == action:
+                strongest.update(dict.fromkeys(range(found.start, found.end), "acts"))
+    return sorted((action, place, place + 1) for place, action in strongest.items())
+
+
+def test_added_findings_join_those_that_they_overlap() -> None:
+    """Nothing that acts is lost or overlaps, nothing is out of order, wherever the added ones lie."""
+    chance = random.Random(11)
+    text = "x" * 60
+    for _ in range(2000):
+        plain, at = [], 0
+        while (start := at + chance.randint(0, 12)) < 50:
+            at = start + chance.randint(1, 9)
+            plain.append(Finding("plain", "c", chance.choice(("alert", "redact", "block")), start, at))
+        added = [
+            Finding("added", "c", chance.choice(("alert", "redact", "block")), start, start + chance.randint(1, 15))
+            for start in (chance.randint(0, 44) for _ in range(chance.randint(1, 4)))
+        ]
+        action = max((f.action for f in plain), key=["none", "alert", "redact", "block"].index, default="none")
+        joined = with_findings(text, Scan(tuple(plain), action, text), added)
+        acting = [found for found in joined.findings if found.action != "alert"]
+        assert union(list(joined.findings)) == union([*plain, *added])
+        assert [f.start for f in joined.findings] == sorted(f.start for f in joined.findings)
+        assert all(one.end <= two.start for one, two in pairwise(acting))
+        assert joined.action == max(
+            (f.action for f in [*plain, *added]), key=["none", "alert", "redact", "block"].index
+        )
