@@ -68,6 +68,7 @@ def escaped(text: str) -> str:
         (f"x {entities(escaped(CARD))} y", f"x {REDACTED} y"),
         ("https://example.org/?to=" + EMAIL.replace("@", "%40") + "&x=a%20b", "https://example.org/?to=[REDACTED:email]&x=a%20b"),
         (f'{{"note":"\\n{CARD}\\n"}}', f'{{"note":"\\n{REDACTED}\\n"}}'),
+        ("bits " + "".join(f"{ord(figure):08b}" for figure in CARD), f"bits {REDACTED}"),
         ("a **4012** 8888 **8888** 1881 b", f"a **{REDACTED} b"),
         ("mail jane.doe (at) example (dot) com!", "mail [REDACTED:email]!"),
         ("Zero-width: " + "\u200b".join(b64("my card is " + CARD)), f"Zero-width: {REDACTED}"),
@@ -211,10 +212,10 @@ def test_a_long_text_is_decoded_in_steps_of_bounded_size(ruleset: Ruleset, monke
 def test_slices_find_what_is_found_at_once(ruleset: Ruleset, shift: int) -> None:
     """Wherever one segment ends and the next begins."""
     filling = "Nothing else. " * 3000
-    text = f"{filling[: SEGMENT_CHARS + shift]} {entities(CARD)} {filling} {EMAIL} {b64(KEY)}"
+    text = f"{filling[: SEGMENT_CHARS + shift]} {entities(CARD)} {filling} 10.0.0.1 {EMAIL} {b64(KEY)} 10.0.0.2"
     sliced = drained(scan_closely_in_slices(ruleset, text, Side.PROMPT))
     assert sliced == scan_closely(ruleset, text, Side.PROMPT)
-    assert [found.rule for found in sliced.findings] == ["credit_card", "email", "aws_access_key"]
+    assert [found.rule for found in sliced.findings] == ["credit_card", "ipv4", "email", "aws_access_key", "ipv4"]
 
 
 def test_many_texts_are_judged_each_as_alone(ruleset: Ruleset) -> None:

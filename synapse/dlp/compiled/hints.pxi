@@ -30,7 +30,9 @@ cdef enum:
     BLOCK = 8  # every run that matters has a whole block in it
     RUN_CHARS_MIN = 16  # a shorter run of base64 has less than twelve bytes
     HEX_CHARS_MIN = 20
-    LIST_CHARS_MIN = 29  # ten numbers of two figures
+    NUMBERS_MIN = 10
+    BITS_MIN = 80  # as many of eight bits each, without anything between them
+    LIST_CHARS_MIN = 29  # as many numbers of two figures
     FIGURE_BLOCKS_MIN = 5  # of the shortest thirteen words for figures, 51 characters
     FIGURE_WORDS_MIN = 6
     READABLE_CHARS_MIN = 8
@@ -106,7 +108,7 @@ cdef int _hints(Character* s, Py_ssize_t length) noexcept nogil:
                     hints |= HINT_CODED
             if every & IS_LISTED and at >= listed:
                 listed = _end_of(s, length, at, IS_LISTED)
-                if listed - _start_of(s, at, IS_LISTED) >= LIST_CHARS_MIN:
+                if _is_list(s, _start_of(s, at, IS_LISTED), listed):
                     hints |= HINT_LISTED
             if every & IS_CARD_LIKE and at >= card_like:
                 card_like = _end_of(s, length, at, IS_CARD_LIKE)
@@ -298,6 +300,30 @@ cdef bint _are_figures(Character* s, Py_ssize_t length, Py_ssize_t at) noexcept 
         while at < length and not _class_of(s[at]) & IS_WORD and _class_of(s[at]) & IS_OF_FIGURES:
             at += 1
     return True
+
+
+cdef bint _is_list(Character* s, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
+    """Whether numbers of the size of character codes follow each other closely."""
+    cdef Py_ssize_t at = start, size, blanks, numbers = 0
+    if end - start < LIST_CHARS_MIN:
+        return False
+    while at < end:
+        size = 0
+        while at < end and (_class_of(s[at]) & IS_HEX or s[at] == 120):
+            size += 1
+            at += 1
+        if size >= BITS_MIN:
+            return True
+        numbers = numbers + 1 if 2 <= size <= 4 or 7 <= size <= 8 else 0
+        if numbers >= NUMBERS_MIN:
+            return True
+        blanks = 0
+        while at < end and not (_class_of(s[at]) & IS_HEX or s[at] == 120):
+            blanks += 1
+            at += 1
+        if blanks > 2:
+            numbers = 0
+    return False
 
 
 cdef bint _is_coded(Character* s, Py_ssize_t start, Py_ssize_t end) noexcept nogil:
