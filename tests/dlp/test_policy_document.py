@@ -5,7 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from synapse.dlp import Catalogue, PolicyDocument, PolicyDocumentError, PolicyOptions, PolicyProblem, load_catalogue
+from synapse.dlp import (
+    Catalogue,
+    PolicyDocument,
+    PolicyDocumentError,
+    PolicyOptions,
+    PolicyProblem,
+    load_catalogue,
+    load_default_rules,
+)
 from synapse.dlp.policy_check import check_own_rules
 from synapse.dlp.policy_document import DOCUMENT_BYTES_MAX, OWN_RULES_MAX, POLICIES_MAX
 
@@ -216,6 +224,8 @@ def test_the_shipped_policies_are_what_they_promise(catalogue: Catalogue) -> Non
     assert set(catalogue.names(nothing)) == {"default", "strict", "pci", "health", "eu", "secrets-only", "monitor"}
     default = actions(catalogue, nothing, "default")
     packs = {rule.id: rule.pack for rule in catalogue.rules}
+    # Commands that take no policy use the same rules.
+    assert default.keys() == {rule.id for rule in load_default_rules() if (rule.prompt, rule.answer) != ("off", "off")}
     assert {"us_ssn", "uk_nino", "email", "credit_card", "openai_key"} <= default.keys()
     assert {packs[rule] for rule in default.keys() - {"us_ssn", "uk_nino"}} == {"core", "secrets"}
     strict = actions(catalogue, nothing, "strict")
