@@ -85,7 +85,8 @@ class PolicyDirectory:
 
     def make(self) -> None:
         """Raises OSError."""
-        self._compiled.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for path in (self._path, self._compiled):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def signature(self) -> Signature | None:
         """Differs whenever something else came into force."""

@@ -82,6 +82,7 @@ def test_a_compiled_ruleset_is_kept_whole_or_not_at_all(
     path = tmp_path / "dlp" / "compiled" / "one"
     kept = path.read_bytes()
     assert path.stat().st_mode & 0o777 == 0o600
+    assert [folder.stat().st_mode & 0o777 for folder in (path.parent, path.parent.parent)] == [0o700, 0o700]
     path.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]))
     assert directory.compiled("one") is None
     with pytest.raises(StartupError, match="is not there"):
