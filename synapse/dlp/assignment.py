@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .context import LETTERS, word_expression
 
@@ -23,34 +23,49 @@ _HARMLESS = (
 _VALUE_FOLLOWS = ("key", "token", "secret", "word", "bearer", "basic", "identified by")
 
 _QUOTES = "\"'`\\\\"
+_OPENING = rf"[=:>(|{_QUOTES}\s]{{0,16}}"
+_FOLLOWED = "|".join(f"(?<=(?i:{word}))" for word in _VALUE_FOLLOWS)
+_UNSIGNED = rf"[ ](?:is|ist|est)[ :][{_QUOTES}\s]{{0,2}}|(?:{_FOLLOWED})[ ][{_QUOTES}]{{0,2}}"
+# Lists of variables give name and value under names of their own.
+_ITS_VALUE = rf"(?:[{_QUOTES}\s,]{{1,28}}[Vv]alue[{_QUOTES}\s]{{0,3}})?"
+
+_SIGNED = re.compile(rf"(?:[=:>,(|?]{_OPENING}|{_UNSIGNED})\Z".encode("ascii"))
+_SIGNED_CHARS = 24
+# From the end of the word to the value: the rest of the name, the sign, what opens the value.
+_LEADS = re.compile(
+    rf"(?P<rest>[A-Za-z0-9_. \-{LETTERS}]{{0,23}}[A-Za-z0-9_{LETTERS}])?"
+    rf"(?:[{_QUOTES})\]\s]{{0,16}}{_ITS_VALUE}[=:>,(|?]{_OPENING}|{_UNSIGNED})\Z".encode("ascii")
+)
+_ENDS_HARMLESS = re.compile(
+    "|".join(rf"[_. \-](?i:{word})|[a-z0-9]{word.capitalize()}|[a-z]{word.upper()}" for word in _HARMLESS)
+    .join(("(?:", r")\Z"))
+    .encode("ascii")
+)
+_HARMLESS_CHARS = 1 + max(map(len, _HARMLESS))
 
 
-def compile_assignment(words: Iterable[str]) -> re.Pattern[bytes]:
-    """Finds an assignment to such a name that ends where its value begins."""
+def compile_assignment(words: Iterable[str]) -> Callable[[bytes, int, int], bool]:
+    """Whether at one place of a window begins the name of an assignment whose value begins at another."""
     every = "|".join(map(word_expression, words))
-    return re.compile(f"{_BEGINS}(?:{every}){_ENDS}{_rest_of_name()}{_sign()}".encode("ascii"))
+    name = re.compile(f"{_BEGINS}(?:{every}){_ENDS}".encode("ascii"))
+
+    def match(window: bytes, at: int, start: int) -> bool:
+        word = name.match(window, at, start)
+        return word is not None and _leads(window, word.end(), start)
+
+    return match
 
 
-def _rest_of_name() -> str:
-    inside = rf"[A-Za-z0-9_. \-{LETTERS}]"
-    harmless = "".join(
-        rf"(?<![_. \-]{_insensitive(word)})(?<![a-z0-9]{word.capitalize()})(?<![a-z]{word.upper()})"
-        for word in _HARMLESS
-    )
-    return rf"(?:{inside}{{0,23}}[A-Za-z0-9_{LETTERS}]{harmless})?"
+def is_signed(window: bytes, first: int, start: int) -> bool:
+    """Whether before `start` stands what can lead to a value. It rules most places out, and is cheaper than words."""
+    return _SIGNED.search(window, max(first, start - _SIGNED_CHARS), start) is not None
 
 
-def _sign() -> str:
-    blanks = rf"[{_QUOTES})\]\s]"
-    # Lists of variables give name and value under names of their own.
-    value = rf"(?:[{_QUOTES}\s,]{{1,28}}[Vv]alue[{_QUOTES}\s]{{0,3}})?"
-    follows = "|".join(f"(?<={_insensitive(word)})" for word in _VALUE_FOLLOWS)
-    return (
-        rf"(?:{blanks}{{0,4}}{value}[=:>,(|?][=:>(|{_QUOTES}\s]{{0,6}}"
-        rf"|[ ](?:is|ist|est)[ :][{_QUOTES}\s]{{0,2}}"
-        rf"|(?:{follows})[ ][{_QUOTES}]{{0,2}})\Z"
-    )
-
-
-def _insensitive(word: str) -> str:
-    return "".join(f"[{letter.lower()}{letter.upper()}]" if letter.isalpha() else letter for letter in word)
+def _leads(window: bytes, end: int, start: int) -> bool:
+    """Whether a word that ends at `end` is in the name of what begins at `start`."""
+    found = _LEADS.match(window, end, start)
+    if found is None:
+        return False
+    named = found.end("rest")
+    # A word may itself say `id`; what a name adds to it may not.
+    return named < 0 or _ENDS_HARMLESS.search(window, max(0, named - _HARMLESS_CHARS), named) is None

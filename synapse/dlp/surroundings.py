@@ -7,7 +7,7 @@ is redacted a second time must not change because a placeholder is shorter than 
 import re
 from collections.abc import Callable
 
-from .assignment import compile_assignment
+from .assignment import compile_assignment, is_signed
 from .context import CONTEXT_CHARS, compile_beginnings, compile_context
 from .rules import RULE_ID_CHARS_MAX, Rule
 
@@ -48,6 +48,8 @@ class InContext:
 
     def __call__(self, window: bytes, start: int) -> bool:
         first = max(0, start - CONTEXT_CHARS)
+        if self._rule.assigned and not is_signed(window, first, start):
+            return False
         placeholder = window.rfind(_PLACEHOLDER, max(0, first - _PLACEHOLDER_CHARS), start)
         if placeholder >= 0:
             first = max(first, window.find(b"]", placeholder, start) + 1 or start)
@@ -66,6 +68,8 @@ class InContext:
     def compile(self) -> None:
         """Raises PatternError."""
         rule = self._rule
-        expression = compile_assignment(rule.context) if rule.assigned else compile_context(rule.context, rule.between)
-        self._match = expression.match
+        if rule.assigned:
+            self._match = compile_assignment(rule.context)
+        else:
+            self._match = compile_context(rule.context, rule.between).match
         self._begins = compile_beginnings(rule.context).search
