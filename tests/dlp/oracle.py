@@ -6,6 +6,7 @@ It shares with the engine only the rules, their validators and the folding of on
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from synapse._dlp import RETRIES
 from synapse.dlp import Finding, Rule, Side
@@ -44,6 +45,7 @@ def expressions(rules: Sequence[Rule]) -> list[Expression]:
     return [_expression(*core) for core in cores]
 
 
+@cache
 def _expression(rule: Rule, core: str, words: Sequence[str]) -> Expression:
     left = f"(?<![{rule.left}])" if rule.left else ""
     right = f"(?![{rule.right}])" if rule.right else ""
@@ -65,7 +67,9 @@ def _context(words: Sequence[str], between: str) -> re.Pattern[bytes]:
 
 
 def _every(words: Sequence[str]) -> str:
-    return "|".join(word.replace("*", "[A-Za-z]{0,28}").replace(" ", r"(?:[ _./'-]|\. )?") for word in words)
+    """Words as they stand in a shadow, whatever their script."""
+    folded = (fold(word)[0].decode("latin-1") for word in words)
+    return "|".join(word.replace("*", "[A-Za-z]{0,28}").replace(" ", r"(?:[ _./'-]|\. )?") for word in folded)
 
 
 def in_context(expression: Expression, shadow: bytes, start: int) -> bool:
@@ -82,7 +86,7 @@ def in_context(expression: Expression, shadow: bytes, start: int) -> bool:
 
 def is_assigned(words: Sequence[str], shadow: bytes, first: int, start: int) -> bool:
     """Every stretch before the value is tried as the word, and what is between as the rest of the name and its sign."""
-    word = re.compile(f"(?i:(?:{_every(words)})s?)".encode())
+    word = re.compile(f"(?i:(?:{_every(words)})s?)".encode("latin-1"))
     return any(
         word.fullmatch(shadow, at, end)
         and _is_edge(shadow, at)
@@ -108,7 +112,7 @@ HARMLESS = (
     "commit revision host port user prefix alias date time at algorithm format label title field regex pattern policy"
 ).split()
 SIGN = re.compile(
-    rb"""[\"'`\\)\]\s]{0,4}([\"'`\\\s,]{1,28}[Vv]alue[\"'`\\\s]{0,3})?[=:>,(|?][=:>(|\"'`\\\s]{0,6}"""
+    rb"""[\"'`\\)\]\s]{0,16}([\"'`\\\s,]{1,28}[Vv]alue[\"'`\\\s]{0,3})?[=:>,(|?][=:>(|\"'`\\\s]{0,16}"""
     rb"""| (is|ist|est)[ :][\"'`\\\s]{0,2}"""
 )
 

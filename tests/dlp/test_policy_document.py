@@ -75,7 +75,13 @@ EXCEPTION = '[[policies.own.exceptions]]\nteam = "payments"\nrules = ["iban"]\nr
         ("[policies.own]\n", 1, "policy own", "no rule is on", "give it packs"),
         (POLICY + "rules = 1\n", 3, "policy own", "`rules` is no table", "[policies.own.rules]"),
         (POLICY + "[policies.own.rules.emial]\nenabled = false\n", 3, "rule emial", "no rule 'emial'", "mean email?"),
-        (POLICY + '[policies.own.rules."x*"]\nmode = "monitor"\n', 3, "rule x*", "no rule 'x*'", "must be one of"),
+        (
+            POLICY + '[policies.own.rules."no_such*"]\nmode = "monitor"\n',
+            3,
+            "rule no_such*",
+            "no rule 'no_such*'",
+            "must be one of",
+        ),
         (POLICY + "[policies.own.rules.email]\n", 3, "rule email", "changes nothing", "remove it"),
         (
             POLICY + "[policies.own.rules]\nemail = 1\n",

@@ -51,13 +51,10 @@ def acting() -> Ruleset:
 def test_a_secret_cut_anywhere_never_leaves(acting: Ruleset, rule: Rule, hit: Example) -> None:
     """Cut in two at every place, and once at all of them."""
     text = f"I found this: {hit.before}{hit.text} in the file."
-    expected = f"I found this: {hit.before}[REDACTED:{rule.id}] in the file."
     # What a run takes with it after a secret belongs to the secret; the plain oracle says how much.
-    assert oracle.redact(acting.rules, text)[0] in {
-        expected,
-        f"I found this: {hit.before}[REDACTED:{rule.id}].",
-    }
     expected = oracle.redact(acting.rules, text)[0]
+    assert "[REDACTED:" in expected
+    assert hit.text not in expected
     for cut in range(len(text) + 1):
         assert _deliver(acting, [text[:cut], text[cut:]]) == expected, cut
     assert _deliver(acting, list(text)) == expected
@@ -71,13 +68,14 @@ def _deliver(ruleset: Ruleset, deltas: list[str]) -> str:
 @pytest.mark.parametrize("rule", [r for r in RULES if r.prompt == "block"], ids=lambda rule: rule.id)
 def test_a_block_rule_on_answers_keeps_the_secret_and_all_that_follows(rule: Rule) -> None:
     ruleset = Ruleset.compile([replace(rule, answer="block")], name="blocking")
-    secret = rule.hits[-1].text
+    hit = rule.hits[-1]
+    before, secret = f"Here: {hit.before}", hit.text
     for cut in range(len(secret)):
         redactor = ruleset.redactor()
-        left = [redactor.feed(f"Here: {secret[:cut]}"), redactor.feed(f"{secret[cut:]} and more"), redactor.finish()]
-        assert ("".join(left), redactor.blocked) == ("Here: ", True)
+        left = [redactor.feed(before + secret[:cut]), redactor.feed(f"{secret[cut:]} and more"), redactor.finish()]
+        assert ("".join(left), redactor.blocked) == (before, True)
         assert redactor.feed("later") == ""
-        assert [(f.rule, f.action, f.start) for f in redactor.findings] == [(rule.id, "block", 6)]
+        assert [(f.rule, f.action, f.start) for f in redactor.findings] == [(rule.id, "block", len(before))]
 
 
 def test_no_secret_stands_in_the_rule_files_in_one_piece() -> None:
@@ -95,13 +93,13 @@ def test_hostile_text_costs_a_rule_time_in_proportion_to_its_length(rule: Rule) 
     matchers = [
         matcher for some in (ruleset._acting, ruleset._alerts) for matcher in some[Side.PROMPT].matchers.values()
     ]
-    for example in (*rule.hits[:2], *rule.misses[:2]):
+    for example in (rule.hits[0], rule.misses[0]):
         whole = example.before + example.text
         for seed in (whole, whole[:-1], whole[: len(whole) // 2 + 1], whole + " "):
             work = []
-            for size in (25_000, 100_000):
+            for size in (10_000, 40_000):
                 before = sum(matcher.looked_at for matcher in matchers)
                 ruleset.scan((seed * (size // len(seed) + 1))[:size], Side.PROMPT)
                 work.append(sum(matcher.looked_at for matcher in matchers) - before)
             assert work[1] <= 5 * work[0] + 1_000, (example.why, work)
-            assert work[1] <= 100_000 * 12 * len(matchers), (example.why, work)  # three a look, one for each retry
+            assert work[1] <= 40_000 * 12 * len(matchers), (example.why, work)  # three a look, one for each retry

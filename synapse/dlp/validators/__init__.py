@@ -22,6 +22,7 @@ from . import (
     network,
     north_america,
     oceania,
+    passwords,
     personal,
     secrets,
 )
@@ -32,7 +33,7 @@ __all__ = ["VALIDATORS", "Validator", "key_checksum"]
 Validator = Callable[[bytes], bool]
 
 _FAMILIES = (
-    *(finance, network, personal, secrets),
+    *(finance, network, passwords, personal, secrets),
     *(africa_middle_east, asia_east, asia_south, brazil, latin_america, north_america, oceania),
     *(europe_central, europe_east, europe_north, europe_small, europe_south, europe_west),
 )

@@ -1,12 +1,27 @@
-"""Credentials: checksums of tokens, headers of encoded ones."""
+"""Tokens and keys: their checksums, what they decode to, and what only fills a place in an example."""
 
 import base64
 import binascii
+import re
 import zlib
 
 import orjson
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+# What a token never contains, unless someone wrote it by hand: words of documentation, one character again and again.
+_FILLER = re.compile(
+    rb"(?i:example|placeholder|change_?me|redacted|dummy|insert|replace|your[_-]?(?:own|api|key|token|secret|pass))"
+    rb"|(.)\1{5}",
+    re.DOTALL,
+)
+_DIGIT, _LOWER, _UPPER = re.compile(rb"[0-9]"), re.compile(rb"[a-z]"), re.compile(rb"[A-Z]")
+
+# Humps of words with a figure or two behind them, joined by separators: a name in code, a path, a host.
+_HUMP = rb"(?:[A-Z]?[a-z]{2,}|[A-Z]{2,}|(?<=[._/~+-])[A-Za-z](?=[0-9]{1,3}(?:[._/~+-]|\Z)))"
+_FIGURE = rb"(?<=[._/~+-])[0-9]{1,4}(?=[._/~+-]|\Z)"
+_NAMES = re.compile(rb"[._/~+-]*(?:(?:%b[0-9]{0,3}|%b)[._/~+-]*)+[0-9]{0,3}" % (_HUMP, _FIGURE))
+_DATE = re.compile(rb"[12][0-9]{3}-[0-9]{2}-[0-9]{2}(?:[T_]|\Z)")
 
 
 def key_checksum(random_part: str) -> str:
@@ -24,9 +39,43 @@ def synapse_key(match: bytes) -> bool:
     return key_checksum(random_part[:32]) == random_part[32:]
 
 
+def checksummed(match: bytes) -> bool:
+    """GitHub's and npm's tokens end in a checksum of our own kind; without it they only have to look random.
+
+    https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
+    """
+    token = match[-36:].decode("ascii")
+    return key_checksum(token[:30]) == token[30:] or varied(match)
+
+
 def varied(match: bytes) -> bool:
     """No placeholder such as `xxxx…`: sixteen random characters have fewer than six different ones in no lifetime."""
     return len(set(match[-16:])) >= 6
+
+
+def not_placeholder(match: bytes) -> bool:
+    """Nothing that stands for a token in an example."""
+    return varied(match) and _FILLER.search(match) is None
+
+
+def random_token(match: bytes) -> bool:
+    """Figures and letters, and no placeholder."""
+    return _has(match, _DIGIT) and (_has(match, _LOWER) or _has(match, _UPPER)) and not_placeholder(match)
+
+
+def mixed_token(match: bytes) -> bool:
+    """Figures and letters of both cases, and no placeholder."""
+    return all(_has(match, part) for part in (_DIGIT, _LOWER, _UPPER)) and not_placeholder(match)
+
+
+def aws_secret(match: bytes) -> bool:
+    """Forty characters of base64; the one of AWS's own documentation counts, as the access key beside it does."""
+    return all(_has(match, part) for part in (_DIGIT, _LOWER, _UPPER)) and varied(match)
+
+
+def secret_value(match: bytes) -> bool:
+    """The value of something called a secret: random, and neither code nor a path, a host, a date."""
+    return random_token(match) and _NAMES.fullmatch(match.rstrip(b"=")) is None and _DATE.match(match) is None
 
 
 def jwt(match: bytes) -> bool:
@@ -39,4 +88,48 @@ def jwt(match: bytes) -> bool:
     return isinstance(decoded, dict) and "alg" in decoded
 
 
-VALIDATORS = (jwt, synapse_key, varied)
+def jwt_in_base64(match: bytes) -> bool:
+    """Decoded twice it begins as a JSON object."""
+    inner = _decoded(match)
+    return re.match(rb"\{\s*\"[a-zA-Z0-9_]+\"\s*:", _decoded(inner[: inner.find(b".")])) is not None
+
+
+def base64_private_key(match: bytes) -> bool:
+    """Decoded it begins as the PEM of a private key."""
+    return b"PRIVATE KEY" in _decoded(match)
+
+
+def discord_token(match: bytes) -> bool:
+    """The first part is the id of the bot in base64. https://discord.com/developers/docs/reference#snowflakes"""
+    return _decoded(match.split(b".", 1)[0]).isdigit()
+
+
+def _decoded(encoded: bytes) -> bytes:
+    """As much as whole groups of four characters say; empty when they say nothing."""
+    try:
+        return base64.urlsafe_b64decode(encoded[: len(encoded) // 4 * 4].translate(_URL_SAFE))
+    except binascii.Error:
+        return b""
+
+
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
+def _has(match: bytes, part: re.Pattern[bytes]) -> bool:
+    return part.search(match) is not None
+
+
+VALIDATORS = (
+    aws_secret,
+    base64_private_key,
+    checksummed,
+    discord_token,
+    jwt,
+    jwt_in_base64,
+    mixed_token,
+    not_placeholder,
+    random_token,
+    secret_value,
+    synapse_key,
+    varied,
+)

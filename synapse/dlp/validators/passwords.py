@@ -1,0 +1,72 @@
+"""Passwords, and whatever holds one: addresses, headers, connection strings. Most that look so are placeholders."""
+
+import base64
+import binascii
+import re
+
+from .secrets import not_placeholder
+
+# A variable, a template, a hole to fill in: `${DB_PASSWORD}`, `%s`, `<password>`, `{{ pw }}`, `****`, `...`, `xxx`.
+_TEMPLATE = re.compile(
+    rb"[$@#%][A-Za-z_][A-Za-z0-9_.]*[%@#]?\Z|[$%][({]|%[a-z]\Z|[<{\[]|(?i:your)[_-]|.*[}>\]]\Z|.*\$\{|[*.xX]{3,}\Z|\*\*|\.\.\.",
+    re.DOTALL,
+)
+_WORDS = re.compile(
+    rb"(?i)(?:my|your|the|some|new|old|test|user|db|root|admin)?[_-]?"
+    rb"(?:pass|passwd|password|pwd|pw|secret|token|key|user|username|value|string|none|null|true|false|undefined)"
+    rb"[_-]?(?:here|123|1234|12345|123456|1|2)?\Z"
+)
+_LETTER, _DIGIT, _SIGN = re.compile(rb"[A-Za-z]"), re.compile(rb"[0-9]"), re.compile(rb"[!@#$%^&*?+=~|]")
+_SPELLED_OUT = re.compile(rb"(?i)passw|secret|token|credential|hash|base64|sha\d|utf.?8|iso.?8859")
+# Names in code, paths, hosts: words with separators between them, and a figure or two at their ends.
+_JOINED = re.compile(rb"[._/~:-]*[A-Za-z]+[0-9]{0,3}(?:[._/~:-]+(?:[A-Za-z]+[0-9]{0,3}|[0-9]{1,3}))+[._/~:-]*")
+_PLAIN_DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.Z+-]*)?\Z")
+_ADDRESS = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://")
+_BASE64_AT_END = re.compile(rb"([A-Za-z0-9+/]{8,}={0,2})\"?\Z")
+_PASSWORD_AT_END = re.compile(rb"(?i)(?:password|pwd)=(.*)\Z", re.DOTALL)
+
+
+def password(match: bytes) -> bool:
+    """Figures and letters, and neither a placeholder nor code. With a sign in it, people's words may be in it too."""
+    if _LETTER.search(match) is None or _DIGIT.search(match) is None or not _filled_in(match):
+        return False
+    if _JOINED.fullmatch(match) or _PLAIN_DATE.match(match) or _ADDRESS.match(match) or not not_placeholder(match):
+        return False
+    return _SIGN.search(match) is not None or _SPELLED_OUT.search(match) is None
+
+
+def url_credentials(match: bytes) -> bool:
+    """What stands between the user and the host of an address, or behind the user of an option."""
+    address = match.split(b"://", 1)[-1]
+    user_and_password = address.rsplit(b"@", 1)[0] if b"@" in address else re.split(rb"[ =]", address, maxsplit=1)[-1]
+    return _filled_in(user_and_password.strip(b"\"' =").partition(b":")[2])
+
+
+def connection_string(match: bytes) -> bool:
+    """The password at the end of it is one."""
+    found = _PASSWORD_AT_END.search(match)
+    return found is not None and _filled_in(found[1])
+
+
+def last_word_is_password(match: bytes) -> bool:
+    """The last word, without quotes, is no placeholder."""
+    return _filled_in(match.split()[-1].removeprefix(b"-p").strip(b"\"'"))
+
+
+def basic_auth(match: bytes) -> bool:
+    """Base64 of `user:password`. https://www.rfc-editor.org/rfc/rfc7617#section-2"""
+    encoded = _BASE64_AT_END.search(match)
+    if encoded is None or len(encoded[1]) % 4:
+        return False
+    try:
+        user, colon, secret = base64.b64decode(encoded[1]).decode("utf-8").partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return False
+    return bool(colon) and f"{user}{secret}".isprintable() and len(secret) > 2 and _filled_in(secret.encode())
+
+
+def _filled_in(secret: bytes) -> bool:
+    return len(secret) > 2 and _TEMPLATE.match(secret) is None and _WORDS.match(secret) is None and len(set(secret)) > 2
+
+
+VALIDATORS = (basic_auth, connection_string, last_word_is_password, password, url_credentials)
