@@ -56,10 +56,12 @@ def last_word_is_password(match: bytes) -> bool:
 def basic_auth(match: bytes) -> bool:
     """Base64 of `user:password`. https://www.rfc-editor.org/rfc/rfc7617#section-2"""
     encoded = _BASE64_AT_END.search(match)
-    if encoded is None or len(encoded[1]) % 4:
+    if encoded is None:
         return False
     try:
-        user, colon, secret = base64.b64decode(encoded[1]).decode("utf-8").partition(":")
+        user, colon, secret = (
+            base64.b64decode(encoded[1] + b"=" * (-len(encoded[1]) % 4)).decode("utf-8").partition(":")
+        )
     except (binascii.Error, UnicodeDecodeError):
         return False
     return bool(colon) and f"{user}{secret}".isprintable() and len(secret) > 2 and _filled_in(secret.encode())
