@@ -44,7 +44,7 @@ class InContext:
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
         self._begins: Search | None = None
-        self._match: Search | None = None
+        self._match: Callable[[bytes, int, int], object] | None = None
 
     def __call__(self, window: bytes, start: int) -> bool:
         first = max(0, start - CONTEXT_CHARS)
