@@ -31,6 +31,7 @@ _ADDRESS = re.compile(
 )
 # Where an address may have its sign, and how much of the text before and after it is looked at.
 _ABOUT_AT = re.compile(r"[@\s\[({<](?:(?<=@)|(?<=[\[({<])\s?(?i:at|@)|(?<=\s)(?i:at)\s)")
+_WORD_START = re.compile(r"[0-9A-Za-z](?<![0-9A-Za-z].)")
 _BEFORE_CHARS = 128
 _AFTER_CHARS = 192
 _SIGNS = re.compile(rf"(?P<at>{_AT}|\sat\s)|(?P<dot>{_DOT})|(?P<other>.)", re.IGNORECASE | re.DOTALL)
@@ -59,10 +60,13 @@ def unseen(text: str, budget: Budget) -> Iterator[View]:
 def _addresses(text: str) -> Iterator[re.Match[str]]:
     done = 0
     for sign in _ABOUT_AT.finditer(text):
-        begin = max(done, sign.start() - _BEFORE_CHARS)
-        for address in _ADDRESS.finditer(text, begin, sign.end() + _AFTER_CHARS):
-            yield address
-            done = address.end()
+        for word in _WORD_START.finditer(text, max(done, sign.start() - _BEFORE_CHARS), sign.start()):
+            if address := _ADDRESS.match(text, word.start(), sign.end() + _AFTER_CHARS):
+                yield address
+                done = address.end()
+                break
+        # An address has one sign: none that begins before this one has another.
+        done = max(done, sign.start() + 1)
 
 
 def _spell_figures(match: re.Match[str]) -> list[Spelled]:
