@@ -181,7 +181,7 @@ def _context(rule: Rule, window: bytes, start: int) -> Iterator[Failure]:
     if InContext(rule)(window, start):
         return
     words = compile_context(rule.context)
-    if words.search(window, max(0, start - CONTEXT_CHARS), start) is None:
+    if words.search(window, max(0, start - CONTEXT_CHARS), start + 1) is None:
         yield Failure("context", _missing_word(rule, words, window, start))
     elif rule.assigned:
         yield Failure("assigned", "it is not the value of an assignment to a name with a word of its context")
@@ -193,10 +193,10 @@ def _context(rule: Rule, window: bytes, start: int) -> Iterator[Failure]:
 
 
 def _missing_word(rule: Rule, words: re.Pattern[bytes], window: bytes, start: int) -> str:
-    before = [match.start() for match in words.finditer(window, 0, start)]
+    before = [match.start() for match in words.finditer(window, 0, start + 1)]
     if before:
         return f"a word of its context begins {start - before[-1]} signs to its left; at most {CONTEXT_CHARS} count"
-    if words.search(window, start):
+    if words.search(window + b"\n", start):
         return "a word of its context stands to its right; only what stands to its left counts, as in a stream"
     return f"none of its words begins within {CONTEXT_CHARS} signs to its left: {some(rule.context)}"
 

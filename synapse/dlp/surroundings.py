@@ -59,9 +59,10 @@ class InContext:
         assert self._match is not None
         # Where no word begins the whole expression, with all its words, need not be tried.
         left, at = window[first:start].lower(), 0
+        end = start if self._rule.assigned else start + 1
         while begun := self._begins(left, at):
             at = begun.start() + 1
-            if self._match(window, first + at - 1, start):
+            if self._match(window, first + at - 1, end):
                 return True
         return False
 

@@ -15,7 +15,7 @@ _NARROW = 6
 # Beyond this many parts a trigger only gets slower.
 _PARTS_MAX = 16
 # A slice this improbable is rare enough.
-_BITS_ENOUGH = 32.0
+_BITS_ENOUGH = 40.0
 # What a part must add to be worth its cost.
 _BITS_PER_PART = 0.25
 # A slice that begins with something common, as any letter, is tried at every word; digits are rare and soon reached.
@@ -100,5 +100,5 @@ def _frequency(byte: int) -> float:
     if "a" <= character <= "z":
         return 0.03
     if character.isdigit():
-        return 0.02  # rarer than that, but where one is, others follow
+        return 0.012  # rarer than that, but where one is, others follow
     return 0.008 if character in "\n-.," else 0.002

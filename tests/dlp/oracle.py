@@ -4,6 +4,7 @@ It shares with the engine only the rules, their validators and the folding of on
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -60,16 +61,31 @@ def _expression(rule: Rule, core: str, words: Sequence[str]) -> Expression:
 
 
 def _context(words: Sequence[str], between: str) -> re.Pattern[bytes]:
-    """A word of ASCII letters between two others."""
-    nearest = f"(?:{between})\\Z" if between else ""
-    every = _every(words)
-    return re.compile(f"(?i:(?<![a-z\xc0-\xfe])(?:{every})s?(?![a-z\xc0-\xfe])){nearest}".encode("latin-1"))
+    """A word between two that are no letters; words of scripts that put no space between them stand anywhere."""
+    # The first character of the match is looked at as well: it must not go on with the word.
+    nearest = f"(?:{between})(?=[\x00-\xff]\\Z)" if between else "(?=[\x00-\xff])"
+    every = "|".join(
+        ("" if _runs_on(word[0]) else "(?<![a-z\xc0-\xfe\\]])")
+        + _every([word])
+        + ("" if _runs_on(word[-1]) else "s?(?![a-z\xc0-\xfe])")
+        for word in words
+    )
+    return re.compile(f"(?i:{every}){nearest}".encode("latin-1"))
+
+
+def _runs_on(character: str) -> bool:
+    return any(script in unicodedata.name(character) for script in ("CJK", "HIRAGANA", "KATAKANA", "HANGUL", "THAI"))
 
 
 def _every(words: Sequence[str]) -> str:
-    """Words as they stand in a shadow, whatever their script."""
-    folded = (fold(word)[0].decode("latin-1") for word in words)
-    return "|".join(word.replace("*", "[A-Za-z]{0,28}").replace(" ", r"(?:[ _./'-]|\. )?") for word in folded)
+    """Words as they are in a shadow."""
+    return "|".join(map(_word, words))
+
+
+def _word(word: str) -> str:
+    parts = fold(word.removesuffix("*"))[0].decode("latin-1").split()
+    rest = "[A-Za-z\xc0-\xfe]{0,28}" if word.endswith("*") else ""
+    return r"(?:[ _./'-]|\. )?".join(map(re.escape, parts)) + rest
 
 
 def in_context(expression: Expression, shadow: bytes, start: int) -> bool:
@@ -81,7 +97,7 @@ def in_context(expression: Expression, shadow: bytes, start: int) -> bool:
     first = max([start - 64, 0, *(match.end() for match in re.finditer(rb"\[REDACTED:[^\]]*\]?", shadow[:start]))])
     if expression.rule.assigned:
         return is_assigned(expression.rule.context, shadow, first, start)
-    return any(expression.context.match(shadow, at, start) for at in range(first, start))
+    return any(expression.context.match(shadow, at, start + 1) for at in range(first, start))
 
 
 def is_assigned(words: Sequence[str], shadow: bytes, first: int, start: int) -> bool:

@@ -123,6 +123,18 @@ def test_only_what_is_named_may_stand_between_a_word_and_its_match() -> None:
     assert found("pin1234", **{**shape, "left": ""}) == ["1234"]
 
 
+def test_a_word_does_not_go_on_in_its_match() -> None:
+    shape = {"context": ("pin",), "core_with_context": ("[a-z]?1234",), "left": ""}
+    assert found("pin1234", **shape) == ["1234"]
+    assert found("pina1234", **shape) == []
+    assert found("pin a1234", **shape) == ["a1234"]
+
+
+def test_a_word_behind_a_placeholder_may_be_the_end_of_another() -> None:
+    assert found("[REDACTED:t]pin 1234", context=("pin",)) == []
+    assert found("[REDACTED:t] pin 1234", context=("pin",)) == ["1234"]
+
+
 def test_what_stands_between_is_bounded() -> None:
     with pytest.raises(RuleError, match="fewer than 64"):
         found("pin 1234", context=("pin",), between="[^0-9]{0,64}")

@@ -111,7 +111,7 @@ def test_a_key_checksum_is_six_base62_digits_of_the_crc() -> None:
         ("ipv4", b"00.0.0.0", False),
         ("jwt", b"eyJhbGciOiJub25lIn0.eyJ9.", True),
         ("jwt", b"eyJ" + b"A" * 400 + b".eyJ9.", False),
-        ("phone", b"+1234567", True),
+        ("phone", b"+2981234", True),
         ("phone", b"+4412345678901234", False),
         ("us_ssn", b"899-99-9999", True),
         ("us_ssn", b"900-01-0001", False),

@@ -11,6 +11,8 @@ from . import (
     asia_east,
     asia_south,
     brazil,
+    crypto,
+    documents,
     europe_central,
     europe_east,
     europe_north,
@@ -18,6 +20,7 @@ from . import (
     europe_south,
     europe_west,
     finance,
+    health,
     latin_america,
     network,
     north_america,
@@ -33,7 +36,7 @@ __all__ = ["VALIDATORS", "Validator", "key_checksum"]
 Validator = Callable[[bytes], bool]
 
 _FAMILIES = (
-    *(finance, network, passwords, personal, secrets),
+    *(crypto, documents, finance, health, network, passwords, personal, secrets),
     *(africa_middle_east, asia_east, asia_south, brazil, latin_america, north_america, oceania),
     *(europe_central, europe_east, europe_north, europe_small, europe_south, europe_west),
 )

@@ -1,4 +1,6 @@
-"""What names or reaches a person."""
+"""What names, reaches or describes a person."""
+
+import re
 
 from .checksums import digits
 
@@ -13,12 +15,76 @@ def email(match: bytes) -> bool:
     )
 
 
+_EXTENSION = re.compile(rb"[A-Za-z]")
+# What is written with the signs of a date is one, and no telephone number.
+_DATE = re.compile(
+    rb"(?:19|20)[0-9]{2}[-/.][0-9]{1,2}[-/.][0-9]{1,2}.*|[0-9]{1,2}([-/.])[0-9]{1,2}\1(?:19|20)?[0-9]{2}"
+)
+
+
 def phone(match: bytes) -> bool:
-    number = digits(match)
-    if len(number) > 15 or len(set(number[3:])) == 1:  # E.164, §6.1
+    written = _EXTENSION.split(match, maxsplit=1)[0]
+    number = digits(written)
+    if len(set(number[3:])) == 1:
         return False
-    # The North American plan: neither an area nor an exchange begins with 0 or 1.
-    return not number.startswith(b"1") or (number[1:2] > b"1" and number[4:5] > b"1")
+    if match[:1] == b"+":
+        return _international(number, written)
+    if number[:2] == b"00":
+        return _international(number[2:], written)
+    if _DATE.fullmatch(written):
+        return False
+    return 7 <= len(number) <= 12 and (match[:1] != b"(" or number[:1] == b"0" or _north_american(number[-10:]))
 
 
-VALIDATORS = (email, phone)
+def _international(number: bytes, written: bytes) -> bool:
+    if not 7 <= len(number) <= 15 + written.count(b"(0)"):  # E.164, §6.1
+        return False
+    return number[:1] != b"1" or (len(number) == 11 and _north_american(number[1:]))
+
+
+def _north_american(number: bytes) -> bool:
+    """Neither an area nor an exchange of the North American plan begins with 0 or 1."""
+    return len(number) == 10 and number[:1] > b"1" and number[3:4] > b"1"
+
+
+_DIGITS = re.compile(rb"[0-9]+")
+
+
+def date_of_birth(match: bytes) -> bool:
+    """A day in the life of somebody: day and month in any order, the month perhaps in letters, the year of 4 or 2."""
+    numbers = _DIGITS.findall(match)
+    if len(numbers) == 1:
+        numbers = _without_separators(match)
+    year = next((number for number in numbers if len(number) == 4), numbers[-1])
+    if len(year) == 4 and not b"1900" <= year <= b"2029":
+        return False
+    numbers.remove(year)
+    return all(1 <= int(number) <= 31 for number in numbers) and (len(numbers) == 1 or min(map(int, numbers)) <= 12)
+
+
+def _without_separators(match: bytes) -> list[bytes]:
+    """YYYYMMDD, or DDMMYYYY."""
+    if match[:2] in {b"19", b"20"} and match[4:6] <= b"12":
+        return [match[:4], match[4:6], match[6:]]
+    return [match[:2], match[2:4], match[4:]]
+
+
+def age(match: bytes) -> bool:
+    return int(digits(match)) <= 120
+
+
+# What stands behind such a name in programs and forms that are not filled in.
+_NO_USERNAMES = frozenset(
+    b"str string text varchar char null none nil undefined true false self this request user username name required "
+    b"optional field input login admin root example test value password email and the not was for with has are".split()
+)
+_CODE = re.compile(
+    rb"^(?:self|this|request|req|settings|config|os|env|process|ctx|args|params|data|form|user|session)\."
+)
+
+
+def username(match: bytes) -> bool:
+    return match.lower() not in _NO_USERNAMES and _CODE.match(match) is None and match[:4].lower() != b"your"
+
+
+VALIDATORS = (age, date_of_birth, email, phone, username)
