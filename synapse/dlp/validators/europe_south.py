@@ -43,17 +43,19 @@ def es_nss(match: bytes) -> bool:
 
 
 _CF_ODD = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
+_CF_MONTHS = b"ABCDEHLMPRST"
 # Where two people would have the same code, digits are replaced by these letters, from the last one on.
 _OMOCODIA = bytes.maketrans(b"LMNPQRSTUV", b"0123456789")
 
 
 def it_codice_fiscale(match: bytes) -> bool:
-    """https://www.gazzettaufficiale.it (D.M. 23 dicembre 1976): names, date of birth, place, check letter (mod 26)."""
+    """https://www.gazzettaufficiale.it (D.M. 23 dicembre 1976): names, date (a woman's day + 40), place, mod 26."""
     code = alphanumerics(match)
-    day = int(code[9:11].translate(_OMOCODIA)) % 40
+    year, day = (int(figures.translate(_OMOCODIA)) for figures in (code[6:8], code[9:11]))
+    dated = is_short_date(year, 1 + _CF_MONTHS.index(code[8]), day - 40 if day > 40 else day)
     values = [character - 48 if character < 58 else character - 65 for character in code]
     total = sum(_CF_ODD[v] if place % 2 == 0 else v for place, v in enumerate(values[:15]))
-    return 1 <= day <= 31 and total % 26 == values[15]
+    return dated and total % 26 == values[15]
 
 
 def it_partita_iva(match: bytes) -> bool:
