@@ -121,7 +121,7 @@ def _print_near(content: str, near: "Sequence[Near]", *, asked: str | None) -> N
     from .dlp_excerpts import Places
 
     places = Places(content)
-    shown = [one for one in near if asked or len(one.failures) <= _FAILURES_MAX]
+    shown = [one for one in near if asked or _is_telling(one, content)]
     rows = [
         [
             one.rule,
@@ -138,7 +138,16 @@ def _print_near(content: str, near: "Sequence[Near]", *, asked: str | None) -> N
     )
     print_table(["rule", "place", "matches", "why not"], rows, empty=nothing)
     if others := len(near) - len(shown):
-        typer.echo(f"Where two things or more are lacking: {others}; name a rule, or take --json, to see them.")
+        typer.echo(f"Places that are further from a match: {others}; name a rule, or take --json, to see them.")
+
+
+def _is_telling(near: "Near", content: str) -> bool:
+    """Whether somebody who named no rule wants to read it. Any word at all only lacks a context to be a user's name."""
+    if len(near.failures) > _FAILURES_MAX:
+        return False
+    return (
+        near.matched or near.failures[0].condition != "context" or any(map(str.isdigit, content[near.start : near.end]))
+    )
 
 
 def _print_rule(rule: "Rule", *, json: bool) -> None:

@@ -93,11 +93,11 @@ def test_a_rule_of_a_pack_that_is_off_says_so(explain: Command) -> None:
 
 
 def test_what_begins_like_a_match_is_said(explain: Command) -> None:
-    assert "15 of at least 16 signs fit" in explain("credit_card", "--text", "4111 1111 1111 x").stdout
+    assert "16 of at least 20 signs fit" in explain("aws_access_key", "--text", "AKIA" + "IOSFODNN7ABC").stdout
 
 
 def test_a_text_that_is_far_from_everything_is_said_to_be(explain: Command) -> None:
-    assert explain("--text", "hello").stdout == "No rule matches the text, or nearly does.\n"
+    assert explain("--text", "hello").stdout.startswith("No rule matches the text, or nearly does.\n")
     assert (
         "Nothing in the text looks like iban; `synapse dlp explain iban`" in explain("iban", "--text", "hello").stdout
     )
