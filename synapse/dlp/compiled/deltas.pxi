@@ -14,7 +14,7 @@ cdef class DeltaTemplate:
         readonly bytes before, after, end
         readonly bint padded
 
-    def __init__(self, bytes before not None, bytes after not None, *, bytes end=None):
+    def __cinit__(self, bytes before not None, bytes after not None, *, bytes end=None):
         self.before, self.after = before, after
         self.padded = end is not None
         self.end = b"" if end is None else end

@@ -136,7 +136,7 @@ cdef class Cursor:
             Py_ssize_t end, reach, start
         self._of_chain = self._chain_end
         # Asked anew each time: a condition is anybody's code, and could have shortened the array.
-        while self._index + 1 < len(self._stretches):
+        while self._index + 1 < len(self._stretches) and self._at < len(self._window):
             stretches = self._stretches.data.as_uints
             if <Py_ssize_t> stretches[self._index + 1] <= self._at:
                 self._index += 2

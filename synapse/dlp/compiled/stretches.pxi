@@ -60,7 +60,7 @@ cdef class Scanner:
 
     def __cinit__(self, databases, *, make_scratch, hints):
         self._databases = list(databases)
-        self._scans = [database.scan for database in databases]
+        self._scans = [database.scan for database in self._databases]
         self._make_scratch = make_scratch
         self._scratches = {}
         self._hints = [(tuple(patterns), int(reach)) for patterns, reach in hints]
