@@ -106,9 +106,9 @@ def toy_subjects() -> list[Subject]:
     return [Subject(Ruleset.compile(rules, name="toy"), ("a", "b", "c", "ab", "ca", "bb"), glue, 24) for rules in TOYS]
 
 
-def subset_subjects(random: random.Random, number: int) -> list[Subject]:
-    """Random subsets of the default rules with random actions on answers."""
-    rules = load_default_rules()
+def subset_subjects(random: random.Random, number: int, rules: Sequence[Rule] = ()) -> list[Subject]:
+    """Random subsets of some rules, those of the default policy if none are given, with random actions on answers."""
+    rules = rules or load_default_rules()
     return [
         subject([replace(rule, answer=_action(random, rule)) for rule in random.sample(rules, random.randint(2, 6))])
         for _ in range(number)
