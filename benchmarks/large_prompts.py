@@ -12,7 +12,7 @@ from synapse.chat import Json, RequestLimits
 from synapse.dlp import default_ruleset
 from synapse.layers.prompt_dlp import inspect_in_steps
 
-from .dlp import prose
+from .dlp_texts import prose
 
 MB = 1024 * 1024
 # Made up of parts, so that no scanner takes this file for a leak.
