@@ -124,6 +124,20 @@ def alphabet(node: Node) -> frozenset[int]:
             return frozenset[int]().union(*map(alphabet, items))
 
 
+def beginning(node: Node) -> frozenset[int]:
+    """Every byte that a word may begin with."""
+    match node:
+        case Char(allowed):
+            return allowed
+        case Rep(_, _, item):
+            return beginning(item)
+        case Alt(items):
+            return frozenset[int]().union(*map(beginning, items))
+        case Seq(items):
+            obligatory = next((n for n, item in enumerate(items) if width(item)[0] > 0), len(items) - 1)
+            return frozenset[int]().union(*map(beginning, items[: obligatory + 1]))
+
+
 def forward(node: Node) -> str:
     match node:
         case Char(allowed):

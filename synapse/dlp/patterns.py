@@ -14,13 +14,24 @@ from .._dlp import EDGE, Matcher, Scanner
 from .acceptance import Acceptance, acceptance
 from .context import CONTEXT_CHARS, sought
 from .findings import STRENGTH, Side
-from .language import Node, PatternError, alphabet, char_class, forward, parse, render, width
-from .positions import heads
+from .language import Node, PatternError, alphabet, beginning, char_class, forward, parse, render, width
+from .positions import heads, ways_of
 from .rules import Rule, RuleError
 from .surroundings import InContext, condition
 from .triggers import trigger
 
 _ANY = frozenset(range(256))
+_DIGITS = frozenset(b"0123456789")
+_LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+# What may stand to the left of a trigger is looked for with it when that begins with one of so few characters, or of so
+# few letters. Hyperscan is told by a rare first character where to look, such as a digit or a capital letter, and a
+# guard before it would be found everywhere; but some letters alone are found everywhere as well.
+_GUARDED_MAX = 8
+_GUARDED_LETTERS_MAX = 13
+# More alternatives than this in one expression cost more than looking for what they have in common.
+_ALTERNATIVES_MAX = 8
+# So many first characters tell the kind.
+_KINDS_CHARS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,22 +175,57 @@ def find_hints(cores: Sequence[Core]) -> list[Hint]:
 
 
 def _triggers(cores: Iterable[Core]) -> Iterator[Hint]:
-    """Triggers. Those which lead the cores of a rule are one expression: many cost more than a longer one."""
-    groups: dict[tuple[str, frozenset[int]], tuple[list[str], list[int]]] = {}
+    """Triggers, equal ones together. Those which lead the cores of a rule behind a guard are one expression."""
+    groups: dict[tuple[str, frozenset[int]], list[tuple[Core, Node]]] = {}
+    alone: dict[str, list[int]] = {}
     for core in cores:
-        pattern = core.pattern
-        if pattern.needs_context:
+        if core.pattern.needs_context:
             continue
         found = trigger(core.node)
-        if not found.leads:
-            yield Hint((forward(found.node),), (pattern.index,))
-            continue
-        expressions, patterns = groups.setdefault((pattern.rule.id, core.left), ([], []))
-        expressions.append(forward(found.node))
-        patterns.append(pattern.index)
-    for (_, left), (expressions, patterns) in groups.items():
-        either = "|".join(dict.fromkeys(expressions))
-        yield Hint((f"{render(_ANY - left)}(?:{either})",), tuple(patterns))
+        if found.leads and core.left and _gains_by_guard(beginning(found.node)):
+            groups.setdefault((core.pattern.rule.id, core.left), []).append((core, found.node))
+        else:
+            alone.setdefault(forward(found.node), []).append(core.pattern.index)
+    for (_, left), members in groups.items():
+        expressions = tuple(render(_ANY - left) + expression for expression in _leading(members))
+        yield Hint(expressions, tuple(core.pattern.index for core, _ in members))
+    for expression, indices in alone.items():
+        yield Hint((expression,), tuple(indices))
+
+
+def _leading(members: Sequence[tuple[Core, Node]]) -> list[str]:
+    """What the cores of one rule begin with: their triggers, or where these are many, the kinds of characters."""
+    expressions = list(dict.fromkeys(forward(node) for _, node in members))
+    if len(expressions) > _ALTERNATIVES_MAX and all(core.pattern.narrowest >= _KINDS_CHARS for core, _ in members):
+        kinds: dict[tuple[str, ...], list[tuple[frozenset[int], ...]]] = {}
+        for core, _ in members:
+            for way in ways_of(core.node, _KINDS_CHARS):
+                kinds.setdefault(tuple(map(_kind, way)), []).append(way)
+        if len(kinds) <= _ALTERNATIVES_MAX and all(_is_rare(kind) for kind in kinds):
+            return [
+                "".join(render(frozenset[int]().union(*place)) for place in zip(*ways, strict=True))
+                for ways in kinds.values()
+            ]
+    return [f"(?:{'|'.join(expressions)})"]
+
+
+def _is_rare(kinds: Sequence[str]) -> bool:
+    """Whether such characters in a row are a rare sight in prose: a letter beside a digit, capitals before one."""
+    letters = sum(kind == "capital letter" or (kind == "letter" and "sign" not in kinds) for kind in kinds)
+    return letters > 1 and "digit" in kinds
+
+
+def _kind(allowed: frozenset[int]) -> str:
+    if allowed <= _DIGITS:
+        return "digit"
+    if allowed <= _LETTERS:
+        return "letter" if any(byte >= 0x61 for byte in allowed) else "capital letter"
+    return "other" if allowed & (_DIGITS | _LETTERS) else "sign"
+
+
+def _gains_by_guard(first: frozenset[int]) -> bool:
+    letters = {byte | 0x20 for byte in first & _LETTERS}
+    return len(first) <= _GUARDED_MAX or (first <= _LETTERS and len(letters) <= _GUARDED_LETTERS_MAX)
 
 
 def _words(cores: Iterable[Core]) -> Iterator[Hint]:

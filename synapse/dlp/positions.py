@@ -70,13 +70,34 @@ class Positions:
             self.before[position] |= set(left)
 
 
-def heads(core: Node, left: frozenset[int]) -> bytes:
-    """For each byte a bit for each of the first places of a match that it may be at, and one when it is in `left`."""
+def places_of(core: Node) -> list[frozenset[int]]:
+    """What the first places of a match may be, as far as the shortest goes and no further than is looked at."""
     positions = Positions()
     present = set(positions.add(core).first)
-    table = [_LEFT_BIT * (byte in left) for byte in range(256)]
-    for place in range(min(HEAD_CHARS_MAX, width(core)[0])):
-        for byte in frozenset[int]().union(*(positions.labels[position] for position in present)):
-            table[byte] |= 1 << place
+    places = []
+    for _ in range(min(HEAD_CHARS_MAX, width(core)[0])):
+        places.append(frozenset[int]().union(*(positions.labels[position] for position in present)))
         present = {position for position, before in enumerate(positions.before) if before & present}
+    return places
+
+
+def ways_of(core: Node, length: int) -> list[tuple[frozenset[int], ...]]:
+    """The ways in which a match may begin: for each the sets of its first bytes, as many as asked for."""
+    positions = Positions()
+    after: dict[int, list[int]] = {}
+    ways = [(position,) for position in sorted(positions.add(core).first)]
+    for position, before in enumerate(positions.before):
+        for one in before:
+            after.setdefault(one, []).append(position)
+    for _ in range(length - 1):
+        ways = [(*way, position) for way in ways for position in after.get(way[-1], ())]
+    return list(dict.fromkeys(tuple(positions.labels[position] for position in way) for way in ways))
+
+
+def heads(core: Node, left: frozenset[int]) -> bytes:
+    """For each byte a bit for each of the first places of a match that it may be at, and one when it is in `left`."""
+    table = [_LEFT_BIT * (byte in left) for byte in range(256)]
+    for place, allowed in enumerate(places_of(core)):
+        for byte in allowed:
+            table[byte] |= 1 << place
     return bytes(table)

@@ -13,13 +13,15 @@ from .language import Alt, Char, Node, Rep, Seq, width
 # A part this narrow may stand in a trigger although it is optional or has alternatives.
 _NARROW = 6
 # Beyond this many parts a trigger only gets slower.
-_PARTS_MAX = 16
+_PARTS_MAX = 24
 # A slice this improbable is rare enough.
 _BITS_ENOUGH = 40.0
 # What a part must add to be worth its cost.
 _BITS_PER_PART = 0.25
+# How often a letter of a word has another one behind it.
+_GOES_ON = 0.8
 # A slice that begins with something common, as any letter, is tried at every word; digits are rare and soon reached.
-_COMMON_BITS = 2.0
+_COMMON_BITS = 3.0
 _BITS_FOR_COMMON_START = 4.0
 
 
@@ -64,18 +66,18 @@ def _runs(core: Node) -> Iterator[tuple[bool, tuple[Node, ...]]]:
 
 def _parts(node: Node) -> Iterator[Node | None]:
     """The obligatory parts in order; None stands for a gap, where anything may be."""
-    if width(node)[1] <= _NARROW:
-        yield node
-        return
     match node:
         case Seq(items):
             for item in items:
                 yield from _parts(item)
+        case _ if width(node)[1] <= _NARROW and not (isinstance(node, Rep) and node.low > 0):
+            yield node
         case Rep(low, high, item):
             for _ in range(min(low, _PARTS_MAX)):
                 yield from _parts(item)
             if high > min(low, _PARTS_MAX):
-                yield None
+                narrow = width(item)[1] * (high - low) <= _NARROW and low <= _PARTS_MAX
+                yield Rep(0, high - low, item) if narrow else None
         case _:
             yield None
 
@@ -84,7 +86,8 @@ def _bits(node: Node) -> float:
     """How improbable a word of the language is at one place of English prose, in bits; a rough guess will do."""
     match node:
         case Char(allowed):
-            return -math.log2(min(1.0, sum(map(_frequency, allowed))))
+            # Words end: without a space in it, no class goes on for long, however wide.
+            return -math.log2(min(1.0 if 0x20 in allowed else _GOES_ON, sum(map(_frequency, allowed))))
         case Seq(items):
             return sum(map(_bits, items))
         case Alt(items):
