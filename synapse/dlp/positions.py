@@ -85,7 +85,7 @@ def ways_of(core: Node, length: int) -> list[tuple[frozenset[int], ...]]:
     """The ways in which a match may begin: for each the sets of its first bytes, as many as asked for."""
     positions = Positions()
     after: dict[int, list[int]] = {}
-    ways = [(position,) for position in sorted(positions.add(core).first)]
+    ways: list[tuple[int, ...]] = [(position,) for position in sorted(positions.add(core).first)]
     for position, before in enumerate(positions.before):
         for one in before:
             after.setdefault(one, []).append(position)
