@@ -43,6 +43,7 @@ class Matcher:
     narrowest: int
     widest: int
     strength: int
+    behind_words: bool
     rule: str
     category: str
     action: str
@@ -65,6 +66,7 @@ class Matcher:
         action: str,
         accept: Callable[[bytes], bool] | None = None,
         condition: Callable[[bytes, int], bool] | None = None,
+        behind_words: bool = False,
         run: tuple[bytes, int] | None = None,
     ) -> None: ...
     @property

@@ -70,6 +70,7 @@ class Pattern:
             action=rule.action(side),
             accept=checks.accept,
             condition=checks.in_context if self.needs_context else checks.apart,
+            behind_words=self.needs_context,
             run=None if run is None else (run.end.encode("ascii"), run.closing_width),
         )
 

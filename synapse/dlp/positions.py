@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from .language import Alt, Char, Node, Rep, Seq, width
 
 # How many of the first characters of a match are looked at before its expression is tried.
-HEAD_CHARS_MAX = 4
+HEAD_CHARS_MAX = 7
 # In a table of heads, the bit of a byte that must not stand to the left.
 _LEFT_BIT = 0x80
 

@@ -11,7 +11,7 @@
 cdef enum:
     # Each retry can cost one more look at the same stretch; three skip the stray groups that stand before real numbers.
     RETRIES_MAX = 3
-    HEAD_CHARS_MAX = 4
+    HEAD_CHARS_MAX = 7
     LEFT_BIT = 0x80  # in a table of heads
 
 RETRIES = RETRIES_MAX
@@ -26,7 +26,8 @@ cdef class Matcher:
     `guarded` is the source of the expression that confirms; it is compiled when it is first needed. `heads` has for
     each byte a bit for each of the first places of a match that it may be at, and the highest when it must not stand
     before one. `accept` takes the bytes of a match, `condition(window, start)` tells whether it may stand where it
-    stands. `run` has the source of the expression that finds where a run after the core ends, and the most characters
+    stands; with `behind_words` the ends that are found are those of words that a match begins behind, and not of a part
+    of it. `run` has the source of the expression that finds where a run after the core ends, and the most characters
     of its closing.
     """
 
@@ -34,6 +35,7 @@ cdef class Matcher:
         readonly int index
         readonly Py_ssize_t narrowest, widest
         readonly int strength
+        readonly bint behind_words
         readonly str rule, category, action, placeholder
         readonly tuple run
         readonly bytes guarded, heads
@@ -42,7 +44,7 @@ cdef class Matcher:
 
     def __cinit__(self, int index, *, bytes guarded not None, bytes heads not None, Py_ssize_t narrowest,
                   Py_ssize_t widest, int strength, str rule not None, str category not None,
-                  str action not None, accept=None, condition=None, tuple run=None):
+                  str action not None, accept=None, condition=None, bint behind_words=False, tuple run=None):
         if not 1 <= narrowest <= widest <= TEXT_MAX:
             raise ValueError("a core has a least and a greatest width, and matches no empty text")
         if run is not None and not (
@@ -59,6 +61,7 @@ cdef class Matcher:
             raise ValueError("heads are told for each byte")
         self.guarded, self.heads = guarded, heads
         self._accept = accept
+        self.behind_words = behind_words
         self._condition = condition
 
     @property
@@ -141,11 +144,17 @@ cdef class Cursor:
             if <Py_ssize_t> stretches[self._index + 1] <= self._at:
                 self._index += 2
                 continue
-            end = max(<Py_ssize_t> stretches[self._index], self._at + 1)
-            # A match which contains this trigger begins at most its width before it. The search goes on one width
-            # further, and everything up to there is settled by it: no stretch is looked at more than three times.
-            reach = end + matcher.widest
-            match = matcher.search(self._window, max(self._at, end - matcher.widest), reach + matcher.widest + 1)
+            if matcher.behind_words:
+                # The stretch is where a match begins; a word may have been found with the character behind it.
+                end = max(<Py_ssize_t> stretches[self._index] - 1, self._at)
+                reach = <Py_ssize_t> stretches[self._index + 1]
+            else:
+                # A match which contains this trigger begins at most its width before it. The search goes on one width
+                # further, and everything up to there is settled by it: no stretch is looked at more than three times.
+                end = max(<Py_ssize_t> stretches[self._index], self._at + 1)
+                reach = end + matcher.widest
+                end = max(self._at, end - matcher.widest)
+            match = matcher.search(self._window, end, reach + matcher.widest + 1)
             if match is None:
                 self._at = reach + 1
                 continue
