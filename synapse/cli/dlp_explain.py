@@ -121,7 +121,7 @@ def _print_near(content: str, near: "Sequence[Near]", *, asked: str | None) -> N
     from .dlp_excerpts import Places
 
     places = Places(content)
-    shown = [one for one in near if asked or _is_telling(one, content)]
+    shown = list(near) if asked else _telling(near, content)
     rows = [
         [
             one.rule,
@@ -141,13 +141,20 @@ def _print_near(content: str, near: "Sequence[Near]", *, asked: str | None) -> N
         typer.echo(f"Places that are further from a match: {others}; name a rule, or take --json, to see them.")
 
 
-def _is_telling(near: "Near", content: str) -> bool:
-    """Whether somebody who named no rule wants to read it. Any word at all only lacks a context to be a user's name."""
-    if len(near.failures) > _FAILURES_MAX:
-        return False
-    return (
-        near.matched or near.failures[0].condition != "context" or any(map(str.isdigit, content[near.start : near.end]))
-    )
+def _telling(near: "Sequence[Near]", content: str) -> "list[Near]":
+    """What somebody who named no rule wants to read: matches, and what lacks one thing.
+
+    Any word at all only lacks a context to be a user's name, and so do the digits of a card to be the number of an
+    account.
+    """
+    nearly = [one for one in near if len(one.failures) <= _FAILURES_MAX]
+    known = [one for one in nearly if one.matched or one.failures[0].condition != "context"]
+
+    def may_be(one: "Near") -> bool:
+        elsewhere = all(one.end <= other.start or other.end <= one.start for other in known)
+        return elsewhere and any(map(str.isdigit, content[one.start : one.end]))
+
+    return [one for one in nearly if one in known or may_be(one)]
 
 
 def _print_rule(rule: "Rule", *, json: bool) -> None:

@@ -200,6 +200,8 @@ def encoded(result: dict[str, Any]) -> bytes:
 def _totals(tally: _Tally) -> str:
     texts = "1 text" if tally.texts == 1 else f"{tally.texts} texts"
     size = f"{tally.size_bytes / 1024:,.1f} KB"
+    if not tally.texts:
+        return "No text was scanned."
     if not tally.with_findings:
         return f"Nothing found in {texts}, {size}."
     counts = ", ".join(f"{tally.actions[action]} {action}" for action in ("block", "redact", "alert"))

@@ -49,7 +49,7 @@ def create(
     ] = ClassificationChoice.SENSITIVE,
     system_prompt: Annotated[str | None, typer.Option(help="Put before every conversation.")] = None,
     system_prompt_file: Annotated[Path | None, typer.Option(help="The same, read from a file.")] = None,
-    dlp_policy: Annotated[str, typer.Option(help="The DLP policy its traffic is scanned with.")] = "default",
+    dlp_policy: Annotated[str, typer.Option(help="The DLP policy its traffic is scanned with; such as strict, pci, or one of your dlp.toml.")] = "default",
     history: Annotated[
         HistoryChoice, typer.Option(help="What a blocked text in an earlier turn leads to.")
     ] = HistoryChoice.REDACT,
@@ -113,7 +113,7 @@ def list_(
         return
     now = datetime.now(UTC)
     print_table(
-        ("key", "team", "purpose", "models", "classification", "limits", "expires", "state"),
+        ("key", "team", "purpose", "models", "classification", "DLP policy", "limits", "expires", "state"),
         [
             (
                 key.prefix,
@@ -121,6 +121,7 @@ def list_(
                 key.purpose,
                 ", ".join(key.models),
                 key.classification,
+                key.dlp_policy,
                 _limits_text(key.limits),
                 day(key.expires_at),
                 key.state(now),

@@ -70,6 +70,13 @@ def test_a_text_says_what_it_lacks_but_is_not_repeated(explain: Command) -> None
     assert "1111" not in result.output
 
 
+def test_the_digits_of_a_match_are_not_said_to_lack_a_word_for_being_something_else(explain: Command) -> None:
+    result = explain("--text", f"to {CARD} today")
+
+    rows = [line for line in result.stdout.splitlines() if "1:4" in line or "none of its words" in line]
+    assert [row.split()[::2] for row in rows] == [["credit_card", "yes"]]
+
+
 def test_a_text_may_come_on_standard_input(explain: Command) -> None:
     (near,) = json.loads(explain("credit_card", "--text", "-", "--json", stdin=CARD).stdout)
 
