@@ -63,6 +63,7 @@ def test_a_table_shows_words_as_they_are_and_is_not_cut(synapse: Command, json_o
     listing = synapse("keys", "list").stdout
 
     assert "tests [1]" in listing
+    assert "DLP policy" in listing.splitlines()[0]
     assert len(listing.splitlines()) == 2
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from synapse.dlp import Finding, Rule, Ruleset, Side, load_all_rules
-from synapse.dlp.explain import CANDIDATES_MAX, Near, Scanned, near_matches, near_shape
+from synapse.dlp.explain import CANDIDATES_MAX, Near, Scanned, near_matches, near_shape, validator_in_words
 from synapse.dlp.rules import Example
+from synapse.dlp.validators import VALIDATORS
 
 EXAMPLES = (Example("-", "a toy"),)
 
@@ -209,3 +210,8 @@ def test_its_own_judgement_agrees_with_the_engine_on_every_rule() -> None:
             if any(holds) != is_hit:
                 wrong.append((one.id, example.why))
     assert wrong == []
+
+
+@pytest.mark.parametrize("name", VALIDATORS)
+def test_every_check_says_what_it_asks(name: str) -> None:
+    assert validator_in_words(name).endswith(".")

@@ -27,6 +27,7 @@ _BECH32_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 
 
 def btc_address(match: bytes) -> bool:
+    """Base58Check, or the polynomial of bech32; both hold a checksum of the whole address."""
     if match[:3].lower() in {b"bc1", b"tb1"}:
         return _segwit(match)
     payload = base58check(match, 21)

@@ -34,6 +34,7 @@ _NOT_DIGITS = re.compile(rb"[^0-9]+")
 
 
 def credit_card(match: bytes) -> bool:
+    """Luhn's check digit, first digits and a length that an issuer uses, and groups as on a card."""
     number = digits(match)
     return luhn(number) and len(set(number)) > 1 and _card_issued(number) and _card_layout(match)
 
@@ -67,6 +68,7 @@ def card_track(match: bytes) -> bool:
 
 
 def card_expiry(match: bytes) -> bool:
+    """A month from 1 to 12, and a year from 2020 to 2049."""
     month, year = _NOT_DIGITS.split(match)
     if len(month) == 4:
         month, year = year, month
@@ -143,6 +145,7 @@ _IBAN_ACCOUNTS = {
 
 
 def iban(match: bytes) -> bool:
+    """The length and form of its country's accounts; ISO 7064, mod 97, over all of it."""
     account = alphanumerics(match)
     form = _IBAN_ACCOUNTS.get(account[:2])
     return form is not None and form.fullmatch(account[4:]) is not None and mod97(account[4:] + account[:4]) == 1

@@ -12,6 +12,7 @@ _ZERO_NETWORKS = frozenset((b"0", b"10", b"127"))
 
 
 def ipv4(match: bytes) -> bool:
+    """Four numbers up to 255; what is too short is the number of a version, unless it is well known."""
     octets = match.split(b".")
     if len(octets) != 4 or not all(map(_is_octet, octets)):
         return False

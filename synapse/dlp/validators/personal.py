@@ -6,6 +6,7 @@ from .checksums import digits
 
 
 def email(match: bytes) -> bool:
+    """At most 254 characters, no full stop before the @, no hyphen at the edges of a domain's parts."""
     local, _, domain = match.rpartition(b"@")
     labels = domain.split(b".")
     return (
@@ -23,6 +24,7 @@ _DATE = re.compile(
 
 
 def phone(match: bytes) -> bool:
+    """7 to 15 digits with a country's code, 7 to 12 without; neither a date nor one digit repeated."""
     written = _EXTENSION.split(match, maxsplit=1)[0]
     number = digits(written)
     if len(set(number[3:])) == 1:
@@ -70,6 +72,7 @@ def _without_separators(match: bytes) -> list[bytes]:
 
 
 def age(match: bytes) -> bool:
+    """At most 120 years."""
     return int(digits(match)) <= 120
 
 
@@ -84,6 +87,7 @@ _CODE = re.compile(
 
 
 def username(match: bytes) -> bool:
+    """No placeholder, no type of a field, no piece of code."""
     return match.lower() not in _NO_USERNAMES and _CODE.match(match) is None and match[:4].lower() != b"your"
 
 

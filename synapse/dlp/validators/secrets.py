@@ -35,6 +35,7 @@ def key_checksum(random_part: str) -> str:
 
 
 def synapse_key(match: bytes) -> bool:
+    """The last characters are a checksum of the others."""
     random_part = match.removeprefix(b"syn_").decode("ascii")
     return key_checksum(random_part[:32]) == random_part[32:]
 
