@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from ..settings import Settings
 
 NoteOption = Annotated[str | None, typer.Option(help="Why, in a sentence; it stays in the history.")]
-NumberArgument = Annotated[int, typer.Argument(min=1, metavar="NUMBER", help="A version of `synapse dlp history`.", show_default=False)]
+NumberArgument = Annotated[
+    int, typer.Argument(min=1, metavar="NUMBER", help="A version of `synapse dlp history`.", show_default=False)
+]
 
 
 def apply(
@@ -68,7 +70,9 @@ def rollback(
 
 
 def export(
-    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="Where to write it.", show_default="standard output")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="Where to write it.", show_default="standard output")
+    ] = None,
     *,
     number: Annotated[int | None, typer.Option(min=1, help="An earlier version.", show_default="in force")] = None,
     state_dir: StateDirOption = None,

@@ -49,7 +49,10 @@ def create(
     ] = ClassificationChoice.SENSITIVE,
     system_prompt: Annotated[str | None, typer.Option(help="Put before every conversation.")] = None,
     system_prompt_file: Annotated[Path | None, typer.Option(help="The same, read from a file.")] = None,
-    dlp_policy: Annotated[str, typer.Option(help="The DLP policy its traffic is scanned with; such as strict, pci, or one of your dlp.toml.")] = "default",
+    dlp_policy: Annotated[
+        str,
+        typer.Option(help="The DLP policy its traffic is scanned with; such as strict, pci, or one of your dlp.toml."),
+    ] = "default",
     history: Annotated[
         HistoryChoice, typer.Option(help="What a blocked text in an earlier turn leads to.")
     ] = HistoryChoice.REDACT,

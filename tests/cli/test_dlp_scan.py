@@ -304,6 +304,12 @@ def test_a_clean_text_is_said_to_be(scan: Command) -> None:
     assert scan(stdin="hello").stdout == "Nothing found in 1 text, 0.0 KB.\n"
 
 
+def test_a_text_that_was_not_read_is_not_said_to_be_clean(scan: Command, tmp_path: Path) -> None:
+    result = scan(tmp_path / "missing.txt")
+
+    assert (result.exit_code, result.stdout) == (2, "No text was scanned.\n")
+
+
 def test_a_table_has_an_end(scan: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("synapse.cli.dlp_scan.ROWS_MAX", 2)
 

