@@ -12,6 +12,8 @@ def collect(pattern: int, start: int, end: int, flags: int, ends: dict[int, arra
 
 EDGE: bytes
 RETRIES: int
+CONTEXT_CHARS: int
+RULE_ID_CHARS_MAX: int
 ALERT_BATCH: int
 
 class Scanner:
@@ -37,6 +39,16 @@ class Live:
     @property
     def states(self) -> int: ...
     def first(self, window: bytes, start: int) -> int: ...
+
+class WordsBefore:
+    def __init__(
+        self,
+        make: Callable[[], tuple[Callable[[bytes, int], Any], Callable[[bytes, int, int], object]]],
+        *,
+        assigned: bool,
+    ) -> None: ...
+    def compile(self) -> None: ...
+    def __call__(self, window: bytes, start: int) -> bool: ...
 
 class Matcher:
     index: int

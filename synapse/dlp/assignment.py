@@ -29,8 +29,6 @@ _UNSIGNED = rf"[ ](?:is|ist|est)[ :][{_QUOTES}\s]{{0,2}}|(?:{_FOLLOWED})[ ][{_QU
 # Lists of variables give name and value under names of their own.
 _ITS_VALUE = rf"(?:[{_QUOTES}\s,]{{1,28}}[Vv]alue[{_QUOTES}\s]{{0,3}})?"
 
-_SIGNED = re.compile(rf"(?:[=:>,(|?]{_OPENING}|{_UNSIGNED})\Z".encode("ascii"))
-_SIGNED_CHARS = 24
 # From the end of the word to the value: the rest of the name, the sign, what opens the value.
 _LEADS = re.compile(
     rf"(?P<rest>[A-Za-z0-9_. \-{LETTERS}]{{0,23}}[A-Za-z0-9_{LETTERS}])?"
@@ -54,11 +52,6 @@ def compile_assignment(words: Iterable[str]) -> Callable[[bytes, int, int], bool
         return word is not None and _leads(window, word.end(), start)
 
     return match
-
-
-def is_signed(window: bytes, first: int, start: int) -> bool:
-    """Whether before `start` stands what can lead to a value. It rules most places out, and is cheaper than words."""
-    return _SIGNED.search(window, max(first, start - _SIGNED_CHARS), start) is not None
 
 
 def _leads(window: bytes, end: int, start: int) -> bool:

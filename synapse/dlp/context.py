@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterable
 from itertools import chain, product
 
+from .._dlp import CONTEXT_CHARS
 from .language import Node, PatternError, forward, parse_part, width
 from .shadow import fold
 
-# How far to the left of a match a word may begin. Compounds are long: "Steueridentifikationsnummer" has 27 letters.
-CONTEXT_CHARS = 64
 # The longest word of a context, with the separators that may stand in it.
 WORD_CHARS_MAX = 48
 

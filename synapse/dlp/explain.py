@@ -10,14 +10,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .._dlp import entropy
+from .._dlp import CONTEXT_CHARS, entropy
 from .beginnings import longest_beginning
-from .context import CONTEXT_CHARS, compile_context
+from .context import compile_context
 from .findings import Finding, Side
 from .language import Node, char_class, forward, parse, parse_part, render, width
 from .rules import Rule
 from .shadow import fold
-from .surroundings import InContext, stands_apart
+from .surroundings import in_context as words_before
+from .surroundings import stands_apart
 from .triggers import trigger
 from .validators import VALIDATORS
 from .wording import members, shape
@@ -178,7 +179,7 @@ def _neighbour(byte: int) -> str:
 
 
 def _context(rule: Rule, window: bytes, start: int) -> Iterator[Failure]:
-    if InContext(rule)(window, start):
+    if words_before(rule)(window, start):
         return
     words = compile_context(rule.context)
     if words.search(window, max(0, start - CONTEXT_CHARS), start + 1) is None:

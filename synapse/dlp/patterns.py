@@ -10,14 +10,14 @@ from typing import Any
 
 import hyperscan
 
-from .._dlp import EDGE, Matcher, Scanner
+from .._dlp import CONTEXT_CHARS, EDGE, Matcher, Scanner
 from .acceptance import Acceptance, acceptance
-from .context import CONTEXT_CHARS, sought
+from .context import sought
 from .findings import STRENGTH, Side
 from .language import Node, PatternError, alphabet, beginning, char_class, forward, parse, render, width
 from .positions import heads, ways_of
 from .rules import Rule, RuleError
-from .surroundings import InContext, condition
+from .surroundings import condition, in_context
 from .triggers import trigger
 
 _ANY = frozenset(range(256))
@@ -82,8 +82,8 @@ class Checks:
 
     def __init__(self, rule: Rule) -> None:
         self.accept = acceptance(rule)
-        self.apart = condition(rule, in_context=False)
-        self.in_context = condition(rule, in_context=True)
+        self.apart = condition(rule, behind_words=False)
+        self.in_context = condition(rule, behind_words=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ def _compile_rest(rule: Rule) -> None:
     """Find out now what would fail when it is first needed."""
     try:
         if rule.core_with_context:
-            InContext(rule).compile()
+            in_context(rule).compile()
         if isinstance(accept := acceptance(rule), Acceptance):
             accept.compile()
     except PatternError as error:

@@ -7,6 +7,7 @@ from dataclasses import MISSING, dataclass, fields
 from importlib.resources import files
 from typing import Any, Literal, get_args
 
+from .._dlp import RULE_ID_CHARS_MAX
 from .findings import Side
 from .validators import VALIDATORS
 
@@ -24,8 +25,6 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-# The longest name of a rule; placeholders have it in them, and streams keep that much of what has left.
-RULE_ID_CHARS_MAX = 48
 _ID = re.compile(rf"[a-z][a-z0-9_]{{0,{RULE_ID_CHARS_MAX - 1}}}")
 
 DEFAULT_PACKS = frozenset(("core", "secrets"))

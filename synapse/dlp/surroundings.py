@@ -6,13 +6,16 @@ is redacted a second time must not change because a placeholder is shorter than 
 
 import re
 from collections.abc import Callable
+from functools import partial
 
-from .assignment import compile_assignment, is_signed
-from .context import CONTEXT_CHARS, compile_beginnings, compile_context
-from .rules import RULE_ID_CHARS_MAX, Rule
+from .._dlp import CONTEXT_CHARS, RULE_ID_CHARS_MAX, WordsBefore
+from .assignment import compile_assignment
+from .context import compile_beginnings, compile_context
+from .rules import Rule
 
 Condition = Callable[[bytes, int], bool]
-Search = Callable[..., re.Match[bytes] | None]
+Search = Callable[[bytes, int], re.Match[bytes] | None]
+Match = Callable[[bytes, int, int], object]
 
 _PLACEHOLDER = b"[REDACTED:"
 _PLACEHOLDER_CHARS = len(_PLACEHOLDER) + RULE_ID_CHARS_MAX
@@ -25,10 +28,10 @@ _GROUPED = re.compile(rb"(?:[0-9]|\[REDACTED:[a-z0-9_]{1,%d}\])[ ./-]\Z" % RULE_
 _GROUPED_CHARS = _PLACEHOLDER_CHARS + 2
 
 
-def condition(rule: Rule, *, in_context: bool) -> Condition | None:
+def condition(rule: Rule, *, behind_words: bool) -> Condition | None:
     """What the surroundings of a core must be like; None when they do not matter."""
-    if in_context:
-        return InContext(rule)
+    if behind_words:
+        return in_context(rule)
     return stands_apart if rule.apart else None
 
 
@@ -41,41 +44,14 @@ def stands_apart(window: bytes, start: int) -> bool:
     return _GROUPED.search(window, max(0, start - _GROUPED_CHARS), start) is None
 
 
-class InContext:
-    """Whether a word stands shortly before a place. Its expressions are compiled when they are first needed."""
+def in_context(rule: Rule) -> WordsBefore:
+    """Whether a word of a rule's context stands before a place. Its expressions are compiled when first needed."""
+    return WordsBefore(partial(_compile, rule), assigned=rule.assigned)
 
-    __slots__ = ("_begins", "_match", "_rule")
 
-    def __init__(self, rule: Rule) -> None:
-        self._rule = rule
-        self._begins: Search | None = None
-        self._match: Callable[[bytes, int, int], object] | None = None
-
-    def __call__(self, window: bytes, start: int) -> bool:
-        first = max(0, start - CONTEXT_CHARS)
-        if self._rule.assigned and not is_signed(window, first, start):
-            return False
-        placeholder = window.rfind(_PLACEHOLDER, max(0, first - _PLACEHOLDER_CHARS), start)
-        if placeholder >= 0:
-            first = max(first, window.find(b"]", placeholder, start) + 1 or start)
-        if self._begins is None or self._match is None:
-            self.compile()
-        assert self._begins is not None
-        assert self._match is not None
-        # Where no word begins the whole expression, with all its words, need not be tried.
-        left, at = window[first:start].lower(), 0
-        end = start if self._rule.assigned else start + 1
-        while begun := self._begins(left, at):
-            at = begun.start() + 1
-            if self._match(window, first + at - 1, end):
-                return True
-        return False
-
-    def compile(self) -> None:
-        """Raises PatternError."""
-        rule = self._rule
-        if rule.assigned:
-            self._match = compile_assignment(rule.context)
-        else:
-            self._match = compile_context(rule.context, rule.between).match
-        self._begins = compile_beginnings(rule.context).search
+def _compile(rule: Rule) -> tuple[Search, Match]:
+    """Raises PatternError."""
+    begins = compile_beginnings(rule.context).search
+    if rule.assigned:
+        return begins, compile_assignment(rule.context)
+    return begins, compile_context(rule.context, rule.between).match

@@ -46,7 +46,7 @@ class Expression:
         self.strength = STRENGTH[pattern.rule.action(side)]
         self.guarded = re.compile(pattern.guarded.encode())
         self.accept = acceptance(pattern.rule)
-        self.condition = condition(pattern.rule, in_context=pattern.needs_context)
+        self.condition = condition(pattern.rule, behind_words=pattern.needs_context)
         self.run = None if pattern.run is None else re.compile(pattern.run.end.encode())
         self.closing_width = 0 if pattern.run is None else pattern.run.closing_width
 

@@ -6,8 +6,8 @@ import oracle
 import pytest
 from texts import toy
 
+from synapse._dlp import CONTEXT_CHARS
 from synapse.dlp import RuleError, Ruleset, Side
-from synapse.dlp.context import CONTEXT_CHARS
 
 
 def found(text: str, core: tuple[str, ...] = (), **fields: Any) -> list[str]:
