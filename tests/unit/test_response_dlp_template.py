@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -139,6 +140,38 @@ def test_a_text_that_looks_like_a_key_teaches_nothing(ruleset: Ruleset, monkeypa
     events = [event({"content": word}) for word in ("content", "index", "delta", "choices", "m", "id")]
     assert run(ruleset, events)[1] == b"contentindexdeltachoicesmid"
     assert taken == []
+
+
+@pytest.mark.parametrize(
+    "around",
+    [
+        lambda piece: event({"content": piece}, head={**HEAD, "id": CARD}),
+        lambda piece: event({"content": piece}, head={**HEAD, "system_fingerprint": CARD}),
+        lambda piece: event({"content": piece}, head={**HEAD, "service_tier": {"name": CARD}}),
+        lambda piece: event({"content": piece}, head={**HEAD, "created": int(CARD.replace(" ", ""))}),
+        lambda piece: event({"content": piece, "role": CARD}),
+        lambda piece: event({"content": piece, CARD: None}),
+        lambda piece: event({"content": piece, CARD: ""}),
+    ],
+)
+def test_what_is_redacted_around_a_text_is_redacted_in_every_event(
+    ruleset: Ruleset, around: Callable[[str], bytes]
+) -> None:
+    stream = StreamFilter(ruleset, usage_wanted=False)
+    out = b"".join(piece for word in ("a ", "b ", "c ") for piece in stream.feed(around(word)))
+    out += b"".join(stream.finish())
+    assert stream.delivered_text() == b"a b c "
+    assert CARD.encode() not in out
+    assert CARD.replace(" ", "").encode() not in out
+
+
+def test_words_in_pieces_are_scanned_together_in_every_event(ruleset: Ruleset) -> None:
+    """What the client joins must not be said in turns with pieces that were clean on their own."""
+    halves = ("jane@exam", "ple.com ")
+    events = [event({"content": "So, ", "role": halves[n % 2]}) for n in range(6)]
+    stream = StreamFilter(ruleset, usage_wanted=False)
+    out = b"".join(piece for one in events for piece in stream.feed(one))
+    assert out.count(halves[1].encode()) == 0
 
 
 PIECES = [

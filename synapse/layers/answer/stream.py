@@ -178,7 +178,7 @@ class StreamFilter:
         if not nothing_left or chunk.get("usage") is not None or not chunk.keys() <= ENVELOPE:
             self._emit(event, data, chunk, changed)
         if len(choices) == 1 and self._model_shown is None and not event.rest:
-            self._templates.learn(event, self._choices[index_of(choices[0], 0)])
+            self._templates.learn(event, self._choices[index_of(choices[0], 0)], chunk)
 
     def _take_choice(self, choice: Choice, place: Json) -> tuple[bool, bool]:
         """Whether the choice was changed, and whether that left nothing of it."""

@@ -16,7 +16,7 @@ from . import wire
 from .channels import Path, TextChannel
 from .choice import Choice, says_nothing
 from .envelope import CHOICE, ENVELOPE
-from .strings import WORD_CHARS_MAX, WORD_KEYS, WholeStrings
+from .strings import API_WORDS, WORD_CHARS_MAX, WORD_KEYS, WholeStrings
 
 # Templates that were learnt in a row and never used: then this upstream's events differ in more than their text.
 UNUSED_MAX: Final = 8
@@ -73,8 +73,11 @@ class Templates:
                 return out, template
         return None
 
-    def learn(self, event: Event, choice: Choice) -> None:
-        """From an event that has been taken the long way, when it has the usual shape."""
+    def learn(self, event: Event, choice: Choice, taken: Json) -> None:
+        """From an event that has been taken the long way, when it has the usual shape.
+
+        `taken` is what the long way made of it: what was redacted around the text has to be redacted every time.
+        """
         if self._unused > UNUSED_MAX or event.data is None or event.raw != b"data: " + event.data + b"\n\n":
             return
         self._unused += 1
@@ -82,6 +85,8 @@ class Templates:
         if place is None:
             return
         chunk, path, text = place
+        if not _left_alone(chunk, taken, path):
+            return
         channel = choice.channels.get(path)
         delta = _cut(event.data, chunk, path, text)
         if channel is not None and delta is not None:
@@ -115,7 +120,8 @@ def _texts_of(delta: Json) -> list[tuple[Path, Any]]:
     """Where the texts of a delta stand; two of no path when it has something that is neither text nor a known word."""
     texts: list[tuple[Path, Any]] = []
     for name, value in delta.items():
-        if value in _NO_BREAK or (name in WORD_KEYS and type(value) is str):
+        # Other words than the API's may come in pieces, which are scanned together.
+        if value in _NO_BREAK or (name in WORD_KEYS and type(value) is str and value in API_WORDS):
             continue
         if type(value) is str:
             texts.append(((name,), value))
@@ -161,6 +167,11 @@ def _cut(data: bytes, chunk: Json, path: Path, text: str) -> DeltaTemplate | Non
     }:
         return None
     return DeltaTemplate(b"data: " + before + b'"', b'"' + between + b'"obfuscation":"', end=b'"' + end + b"\n\n")
+
+
+def _left_alone(chunk: Json, taken: Json, path: Path) -> bool:
+    """Whether nothing of the event was changed but its text."""
+    return _with_text(taken, path, "") == _with_text(chunk, path, "")
 
 
 def _with_text(chunk: Json, path: Path, text: str) -> Json:
