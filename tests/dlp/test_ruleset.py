@@ -54,6 +54,14 @@ def test_a_weaker_match_cannot_hide_a_stronger_one_that_it_overlaps() -> None:
     assert [(f.rule, f.action, f.start, f.end) for f in scan.findings] == [("strong", "block", 1, 6)]
 
 
+@pytest.mark.parametrize("left", ["0-9", "0-9|", "^\\n"])
+def test_what_joins_the_texts_of_a_request_is_in_no_guard(left: str) -> None:
+    ruleset = Ruleset.compile([toy("code", "ab-[0-9]{4}", left=left)], name="joined")
+    texts = ["", "ab-1234", "no", "ab-1234"]
+    assert ruleset.scan_many(texts, Side.PROMPT) == [ruleset.scan(text, Side.PROMPT) for text in texts]
+    assert not ruleset.clean(["no", "ab-1234"], Side.PROMPT)
+
+
 def test_an_alert_inside_something_redacted_is_not_reported() -> None:
     rules = [toy("alert", "bc", answer="alert"), toy("redact", "abcd")]
     scan = Ruleset.compile(rules, name="inside").scan("abcd bc", Side.ANSWER)
