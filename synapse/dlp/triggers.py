@@ -40,12 +40,16 @@ def trigger(core: Node) -> Trigger:
         bits = [_bits(part) for part in run]
         obligatory = [width(part)[0] > 0 for part in run]
         for start in range(len(run)):
-            for end in range(start + 1, min(len(run), start + _PARTS_MAX) + 1):
-                worth = min(sum(bits[start:end]), _BITS_ENOUGH) - _BITS_PER_PART * (end - start)
-                worth -= _BITS_FOR_COMMON_START * (bits[start] < _COMMON_BITS)
-                # What begins or ends with something optional is longer than it need be.
-                if obligatory[start] and obligatory[end - 1] and (best is None or worth > best[0]):
-                    best = worth, Trigger(Seq(run[start:end]), leads and start == 0)
+            # What begins or ends with something optional is longer than it need be.
+            if not obligatory[start]:
+                continue
+            worth = -_BITS_FOR_COMMON_START * (bits[start] < _COMMON_BITS)
+            known = 0.0
+            for end in range(start, min(len(run), start + _PARTS_MAX)):
+                known += bits[end]
+                worth_here = worth + min(known, _BITS_ENOUGH) - _BITS_PER_PART * (end - start + 1)
+                if obligatory[end] and (best is None or worth_here > best[0]):
+                    best = worth_here, Trigger(Seq(run[start : end + 1]), leads and start == 0)
     return Trigger(core, leads=True) if best is None else best[1]
 
 
@@ -87,7 +91,7 @@ def _bits(node: Node) -> float:
     match node:
         case Char(allowed):
             # Words end: without a space in it, no class goes on for long, however wide.
-            return -math.log2(min(1.0 if 0x20 in allowed else _GOES_ON, sum(map(_frequency, allowed))))
+            return -math.log2(min(1.0 if 0x20 in allowed else _GOES_ON, sum(map(_FREQUENCIES.__getitem__, allowed))))
         case Seq(items):
             return sum(map(_bits, items))
         case Alt(items):
@@ -105,3 +109,6 @@ def _frequency(byte: int) -> float:
     if character.isdigit():
         return 0.012  # rarer than that, but where one is, others follow
     return 0.008 if character in "\n-.," else 0.002
+
+
+_FREQUENCIES = tuple(map(_frequency, range(256)))
