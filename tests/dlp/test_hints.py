@@ -14,7 +14,7 @@ from synapse.dlp.language import Alt, Char, Node, Rep, Seq, parse_part
 from synapse.dlp.patterns import Core, compile_cores
 from synapse.dlp.rules import Rule, load_all_rules
 from synapse.dlp.shadow import fold
-from synapse.dlp.surroundings import InContext
+from synapse.dlp.surroundings import in_context
 
 GAPS = (b"", b" ", b"_", b"/", b"'", b"-", b".", b". ")
 ASSIGNMENTS = (b"=", b": ", b'": "', b" is ", b"_x=", b" => '")
@@ -116,7 +116,7 @@ def test_every_word_of_every_context_arms_what_follows_it(
     tried = 0
     for cores in behind.values():
         rule = cores[0].pattern.rule
-        in_context = InContext(rule)
+        stands_behind = in_context(rule)
         for word in rule.context:
             for _ in range(4):
                 core = chance.choice(cores)
@@ -124,7 +124,7 @@ def test_every_word_of_every_context_arms_what_follows_it(
                 lead = chance.choice((b"", b"(", b" ", b"x", b"_", b"8", b"\xe1"))
                 window = EDGE + lead + written(word, chance) + between(rule, chance) + match
                 found = re.compile(core.pattern.guarded.encode()).search(window, len(window) - len(match))
-                if found and in_context(window, found.start()):
+                if found and stands_behind(window, found.start()):
                     tried += 1
                     armed = scanner(window).get(core.pattern.index, ())
                     assert begins_behind(armed, found.start()), (rule.id, word, window)
