@@ -288,7 +288,7 @@ class _Builder:
                 return None
             reason = "the policy file is not there"
             raise Refused(
-                str(path), [PolicyProblem(1, "", reason, "put it back, or take it out of `dlp.file`")]
+                str(path), [PolicyProblem(1, "", reason, "put it back; or take it out of `dlp.file` and start again")]
             ) from None
 
     def _on_record(self, facts: Facts | None) -> Source:
@@ -375,6 +375,8 @@ def _compile(
     """The policies, compiled unless they are kept. What is kept was tried before it was kept."""
     policies: dict[str, ActivePolicy] = {}
     problems: list[PolicyProblem] = []
+    # The tests of Synapse compile all of these; a start would wait for it a quarter of a second longer.
+    shipped = {rule.id for rule in catalogue.rules} - document.rule_lines.keys()
     for name in names:
         policy = catalogue.resolve(name, document)
         version = directory.compiled_version(policy.key)
@@ -385,6 +387,7 @@ def _compile(
                     name=name,
                     options=policy.options,
                     apart=document.rule_lines.keys(),
+                    tried=shipped,
                     database=partial(_kept_database, directory),
                 )
             except RuleError as error:

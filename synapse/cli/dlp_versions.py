@@ -44,7 +44,7 @@ def apply(
     place = Place(state_dir, config)
     source = read_source(file)
     number = _put_in_force(place, source, note=note)
-    _say_applied(number, f"Version {number} is in force: {file}.", json=json)
+    _say_applied(place, number, str(file), json=json)
 
 
 def rollback(
@@ -66,7 +66,7 @@ def rollback(
     earlier = change(place, lambda connection: dlp_version(connection, number))
     source = Source(f"version {number}", "database", earlier.document, earlier.author)
     new = _put_in_force(place, source, note=note or f"back to version {number}")
-    _say_applied(new, f"Version {new} is in force: what version {number} was.", json=json)
+    _say_applied(place, new, f"what version {number} was", json=json)
 
 
 def export(
@@ -226,8 +226,13 @@ def _author() -> str:
         return f"uid {os.getuid()}"
 
 
-def _say_applied(number: int, sentence: str, *, json: bool) -> None:
+def _say_applied(place: Place, number: int, what: str, *, json: bool) -> None:
     if json:
         print_json({"number": number})
+    elif (status := _status(place.settings())) is not None and status["in_force"].get("source") == "file":
+        # The file is gone, or it would be in charge; but the gateway that it was taken from waits for it to come back.
+        typer.echo(
+            f"Version {number} is on record: {what}. Start the gateway again: until then its policy file counts."
+        )
     else:
-        typer.echo(sentence)
+        typer.echo(f"Version {number} is in force: {what}.")

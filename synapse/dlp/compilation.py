@@ -60,14 +60,19 @@ class Compiled:
 
 
 def compile_rules(
-    rules: tuple[Rule, ...], *, apart: Collection[str] = (), database: CompileDatabase = compile_database
+    rules: tuple[Rule, ...],
+    *,
+    apart: Collection[str] = (),
+    tried: Collection[str] = (),
+    database: CompileDatabase = compile_database,
 ) -> Compiled:
     """Raises RuleError for a rule that cannot be compiled.
 
     Rules whose ids are in `apart` get a database of their own, so that a change of them leaves the other one as it is.
     `database` compiles one, or knows it already: that takes most of the time. A second one costs each scan a little.
+    For `tried` see `compile_cores`.
     """
-    cores = compile_cores(rules)
+    cores = compile_cores(rules, tried=tried)
     hints = find_hints([core for core in cores if core.pattern.rule.id not in apart])
     hints_apart = find_hints([core for core in cores if core.pattern.rule.id in apart])
     expressions = expressions_of(hints), expressions_of(hints_apart, first=len(hints))

@@ -4,7 +4,7 @@ The database tells which triggers end where in a text, and where context words d
 end of a variable-length match is reported; so it gives hints, and `re` has the last word.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,15 +95,19 @@ class Core:
     left: frozenset[int]
 
 
-def compile_cores(rules: Iterable[Rule]) -> tuple[Core, ...]:
-    """Raises RuleError for the first rule that cannot be compiled."""
+def compile_cores(rules: Iterable[Rule], *, tried: Collection[str] = ()) -> tuple[Core, ...]:
+    """Raises RuleError for the first rule that cannot be compiled.
+
+    Rules whose ids are in `tried` are known to compile: what is only needed when one matches is left for then.
+    """
     cores: list[Core] = []
     for rule in rules:
         for source in rule.core:
             cores.append(_compile_core(len(cores), rule, source, needs_context=False))
         for source in rule.core_with_context:
             cores.append(_compile_core(len(cores), rule, source, needs_context=True))
-        _compile_rest(rule)
+        if rule.id not in tried:
+            _compile_rest(rule)
     return tuple(cores)
 
 

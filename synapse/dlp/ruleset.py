@@ -62,10 +62,12 @@ class Ruleset:
         name: str,
         options: PolicyOptions = DEFAULT_OPTIONS,
         apart: Collection[str] = (),
+        tried: Collection[str] = (),
         database: CompileDatabase = compile_database,
     ) -> Self:
-        """Raises RuleError for a rule that cannot be compiled. For `apart` and `database` see `compile_rules`."""
-        return cls(name, compile_rules(tuple(rules), apart=apart, database=database), options=options)
+        """Raises RuleError for a rule that cannot be compiled. For what else is given see `compile_rules`."""
+        compiled = compile_rules(tuple(rules), apart=apart, tried=tried, database=database)
+        return cls(name, compiled, options=options)
 
     def dumps(self) -> bytes:
         """Rules and compiled databases, for other processes on the same machine."""

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
+from synapse.policy_directory import PolicyDirectory, Status
+
 Command = Callable[..., Result]
 
 LENIENT = '[policies.lenient]\npacks = ["secrets"]\nmode = "monitor"\n'
@@ -97,3 +99,15 @@ def test_where_a_file_is_in_charge_commands_say_so(synapse: Command, policy_file
         result = synapse("dlp", *command, "--config", config)
         assert result.exit_code == 1
         assert f"The policy file {tmp_path / 'dlp.toml'} is in charge: change it" in result.stderr
+
+
+def test_what_a_gateway_does_not_take_over_yet_is_not_said_to_be_in_force(
+    synapse: Command, policy_file: Path, tmp_path: Path
+) -> None:
+    directory = PolicyDirectory(tmp_path / "state")
+    directory.make()
+    directory.tell(Status(in_force={"source": "file", "file": str(tmp_path / "gone.toml")}))
+
+    said = synapse("dlp", "apply", policy_file, "--state-dir", tmp_path / "state").stdout
+
+    assert said.startswith(f"Version 1 is on record: {policy_file}. Start the gateway again")
