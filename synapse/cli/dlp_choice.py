@@ -136,7 +136,9 @@ def _read(source: Path) -> str:
     try:
         return source.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        _refuse(source, [f"it cannot be read ({getattr(error, 'strerror', None) or 'it is not UTF-8'})"])
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        typer.echo(f"synapse: {source}: it cannot be read ({why}).", err=True)
+        raise typer.Exit(2) from None
 
 
 def _said(error: "PolicyDocumentError") -> list[str]:

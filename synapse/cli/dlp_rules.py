@@ -63,8 +63,10 @@ def bench(
 ) -> None:
     """Measure the rules on varied text: µs for each KB, in all and for each rule. Read the figures as ratios.
 
-    The texts are clean (prose in some languages, code, logs), personal (the same with three matches in each KB) and
-    hostile (nothing but what nearly matches). Looks are the places in a KB of clean text where a rule's trigger fires.
+    The texts are clean (prose in some languages, code, logs), personal (the
+    same with three matches in each KB) and hostile (nothing but what nearly
+    matches). Looks are the places in a KB of clean text where a rule's trigger
+    fires.
 
     Example: synapse dlp bench --packs all --top 10
     """
