@@ -6,6 +6,7 @@
 
 import hashlib
 import os
+import platform
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -130,7 +131,7 @@ class PolicyDirectory:
     def keep(self, key: str, *, version: str, dump: bytes) -> None:
         """Raises OSError."""
         content = version.encode() + b"\n" + dump
-        _replace(self._compiled / key, hashlib.sha256(content).digest() + content)
+        _replace(self._compiled / key, _digest(content) + content)
 
     def was_checked(self, key: str) -> bool:
         """Whether the own rules of this hash have found their hits and nothing else."""
@@ -171,10 +172,15 @@ class PolicyDirectory:
         except OSError:
             return None
         digest, content = raw[:_DIGEST_BYTES], raw[_DIGEST_BYTES:]
-        if hashlib.sha256(content).digest() != digest:
+        if _digest(content) != digest:
             return None
         version, _, dump = content.partition(b"\n")
         return version.decode(), dump
+
+
+def _digest(content: bytes) -> bytes:
+    """Of what is kept whole here: Hyperscan's databases are of no use on another kind of machine."""
+    return hashlib.sha256(platform.machine().encode() + b"\n" + content).digest()
 
 
 def file_signature(path: Path) -> Signature | None:

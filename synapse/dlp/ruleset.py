@@ -10,6 +10,7 @@ from importlib import metadata
 from itertools import accumulate, pairwise
 from typing import Self
 
+import hyperscan
 import orjson
 
 from .._dlp import EDGE, Detector, Redactor, judge, redacted
@@ -94,7 +95,10 @@ class Ruleset:
         ends = list(accumulate(header["databases"], initial=8 + size))
         databases = [dump[start:end] for start, end in pairwise(ends)]
         compiled = Compiled.from_table(header["compiled"], rules, databases=databases)
-        return cls(header["name"], compiled, options=options, version=header["version"])
+        try:
+            return cls(header["name"], compiled, options=options, version=header["version"])
+        except hyperscan.error as error:
+            raise RulesetError("compiled for another kind of machine; compile it again") from error
 
     def only(self, wanted: Callable[[Rule], bool]) -> Self:
         """The same with only some of its rules; it shares what was compiled, and costs next to nothing to make.

@@ -126,6 +126,13 @@ def test_a_dump_of_another_engine_is_refused(ruleset: Ruleset) -> None:
         Ruleset.loads(dump.replace(ruleset.version.encode(), b"0" * 12, 1))
 
 
+def test_databases_that_this_machine_cannot_load_are_refused() -> None:
+    dump = Ruleset.compile([toy("t", "abc")], name="t").dumps()
+    header_ends = 8 + int.from_bytes(dump[:8], "big")
+    with pytest.raises(RulesetError, match="compile it again"):
+        Ruleset.loads(dump[:header_ends] + bytes(len(dump) - header_ends))
+
+
 def test_options_travel_with_a_ruleset_and_are_part_of_its_version() -> None:
     plain = Ruleset.compile([toy("t", "abc")], name="t")
     strict = Ruleset.compile(plain.rules, name="t", options=PolicyOptions(views=False, unscanned="alert"))

@@ -89,6 +89,17 @@ def test_a_compiled_ruleset_is_kept_whole_or_not_at_all(
         PolicyLoader(directory).first()
 
 
+def test_what_another_kind_of_machine_has_compiled_is_not_kept(
+    directory: PolicyDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A state directory may move to one whose processor has other instructions: it is compiled again there."""
+    directory.keep("one", version="v", dump=b"x")
+    assert directory.compiled_version("one") == "v"
+    monkeypatch.setattr("platform.machine", lambda: "another")
+    assert directory.compiled_version("one") is None
+    assert directory.compiled("one") is None
+
+
 def test_old_rulesets_are_removed_but_for_some(directory: PolicyDirectory, tmp_path: Path) -> None:
     for number in range(SPARE_RULESETS_MAX + 5):
         directory.keep(f"k{number}", version="v", dump=b"x")
