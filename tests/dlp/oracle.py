@@ -43,7 +43,18 @@ def expressions(rules: Sequence[Rule]) -> list[Expression]:
         for some, words in ((rule.core, ()), (rule.core_with_context, rule.context))
         for core in some
     ]
-    return [_expression(*core) for core in cores]
+    return [_expression(*core) for core in sorted(cores, key=_naming)]
+
+
+def _naming(core: tuple[Rule, str, Sequence[str]]) -> tuple[int, int]:
+    """What says most goes first: word and checksum, proof alone, a word, a checksum alone; then the packs' order."""
+    rule, _, words = core
+    by_word = ("secrets", "us", "us-health", "uk", "", "core")
+    by_shape = ("secrets", "core", "us", "uk", "")
+    packs = by_word if words else by_shape
+    pack = {"us-health": "us"}.get(rule.pack, rule.pack) if not words else rule.pack
+    proof = {(True, "X"): 2, (True, "S"): 0, (True, "C"): 0, (False, "S"): 1}.get((bool(words), rule.strength), 3)
+    return proof, packs.index(pack if pack in packs else "")
 
 
 @cache
