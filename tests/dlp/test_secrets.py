@@ -1,5 +1,6 @@
 """The secrets pack on texts that its rules were not written from: found, found whole, and nothing else found."""
 
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -45,3 +46,12 @@ def test_what_only_looks_like_a_secret_is_left_alone(secrets: Ruleset) -> None:
     assert len(texts) >= 300
     fired = [text for text in texts if _findings(secrets, text)]
     assert len(fired) <= len(texts) / 100, fired
+
+
+@pytest.mark.parametrize("letters", ["ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz", "ABcdEFghIJklMNop"])
+def test_a_long_run_of_letters_is_not_parted_in_every_way(secrets: Ruleset, letters: str) -> None:
+    """A prompt of fifty characters must not keep a worker busy for seconds, nor one of a hundred for ever."""
+    text = "api_key = " + (letters * 3)[:34] + "1234a5B"
+    began_s = time.thread_time()
+    assert _findings(secrets, text) != []
+    assert time.thread_time() - began_s < 0.5

@@ -17,10 +17,11 @@ _FILLER = re.compile(
 )
 _DIGIT, _LOWER, _UPPER = re.compile(rb"[0-9]"), re.compile(rb"[a-z]"), re.compile(rb"[A-Z]")
 
-# Humps of words with a figure or two behind them, joined by separators: a name in code, a path, a host.
-_HUMP = rb"(?:[A-Z]?[a-z]{2,}|[A-Z]{2,}|(?<=[._/~+-])[A-Za-z](?=[0-9]{1,3}(?:[._/~+-]|\Z)))"
+# Humps of words with a figure or two behind them, joined by separators: a name in code, a path, a host. A repeat inside
+# a repeat gives nothing back: a run of letters can be parted in more ways than there is time to try.
+_HUMP = rb"(?:[A-Z]{2,}+|[A-Z]?[a-z]{2,}+|(?<=[._/~+-])[A-Za-z](?=[0-9]{1,3}(?:[._/~+-]|\Z)))"
 _FIGURE = rb"(?<=[._/~+-])[0-9]{1,4}(?=[._/~+-]|\Z)"
-_NAMES = re.compile(rb"[._/~+-]*(?:(?:%b[0-9]{0,3}|%b)[._/~+-]*)+[0-9]{0,3}" % (_HUMP, _FIGURE))
+_NAMES = re.compile(rb"[._/~+-]*+(?:(?:%b[0-9]{0,3}+|%b)[._/~+-]*+)+[0-9]{0,3}" % (_HUMP, _FIGURE))
 _DATE = re.compile(rb"[12][0-9]{3}-[0-9]{2}-[0-9]{2}(?:[T_]|\Z)")
 
 
