@@ -35,6 +35,8 @@ RETRY_PAUSE_S = 10.0
 RELOAD_PAUSE_S = 1.0
 # Workers load a change within a second; this late it is said that some have not.
 TAKEOVER_TIMEOUT_S = 5.0
+# Who starts the gateway is told what it waits for when that takes longer.
+PATIENCE_S = 1.0
 
 
 @dataclass(slots=True)
@@ -95,12 +97,14 @@ class PolicyKeeper:
         finally:
             self.stop()
 
-    def prepare(self, dsn: str) -> None:
+    def prepare(self, dsn: str, *, say: Callable[[str], None] = logger.info) -> None:
         """Wait for the first policies and put them in force. Raises StartupError when there are none."""
         assert self._build is not None, "the caller is inside starting()"
         self._dsn = dsn
         try:
             self._build.pipe.send_bytes(dsn.encode())
+            if not self._build.pipe.poll(PATIENCE_S):
+                say("Compiling the DLP rules; that is done once.")
             outcome = _outcome(self._build.pipe.recv_bytes())
         except (EOFError, OSError):
             raise StartupError("The DLP policies were not compiled; the lines above say why.") from None

@@ -49,7 +49,7 @@ def serve(settings: Settings, *, demo: bool, say: Say) -> None:
             if demo:
                 settings = _with_demo_models(settings, _start_demo(running))
                 access = asyncio.run(demo_access(database.runtime, settings.state_dir))
-            policies.prepare(database.runtime)
+            policies.prepare(database.runtime, say=say)
         running.callback(policies.stop)
         prepared = Prepared(settings=settings, dsn=database.runtime)
         # Last, so that little can fail between making the first user and showing the password.

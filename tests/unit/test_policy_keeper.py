@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
+from synapse import policy_keeper
 from synapse.policy_directory import Active, PolicyDirectory
 from synapse.policy_keeper import PolicyKeeper
 from synapse.startup import StartupError
@@ -81,6 +82,14 @@ def test_a_first_compiler_that_dies_is_said_in_one_sentence(parent: Parent) -> N
         os.kill(child.pid, signal.SIGKILL)
         with pytest.raises(StartupError, match="not compiled"):
             parent.keeper.prepare(NOWHERE)
+
+
+def test_a_start_that_takes_long_says_what_it_waits_for(parent: Parent, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy_keeper, "PATIENCE_S", 0.0)
+    said: list[str] = []
+    with parent.keeper.starting():
+        parent.keeper.prepare(NOWHERE, say=said.append)
+    assert said == ["Compiling the DLP rules; that is done once."]
 
 
 def test_a_required_file_that_is_missing_stops_the_start(parent: Parent) -> None:
