@@ -213,8 +213,11 @@ class _Builder:
     async def _last_good(
         self, facts: Facts | None, connection: "asyncpg.Connection[Any] | None", refused: Refused
     ) -> Outcome:
-        """A gateway that starts while its file is broken goes on with what was in force."""
-        if not self._order.first or facts is None or facts.newest is None:
+        """A gateway that starts while its file is broken goes on with what was in force.
+
+        So does one in which keys need a policy that was in force and is not compiled yet.
+        """
+        if facts is None or facts.newest is None or not (self._order.first or self._missing(facts)):
             return Outcome(problems=refused.problems)
         try:
             outcome = await self._of_source(self._on_record(facts), facts, connection)
@@ -276,6 +279,11 @@ class _Builder:
         """What keys are bound to, as far as it is known."""
         bound = (() if self._before is None else self._before.policies) if facts is None else facts.keys
         return {*bound, *self._order.wanted, *((DEFAULT_POLICY,) if self._order.first else ())}
+
+    def _missing(self, facts: Facts) -> set[str]:
+        """What keys need of the version in force, and cannot use."""
+        before = self._before
+        return set() if before is None else self._needed(facts) & set(before.names) - before.policies.keys()
 
     def _file(self) -> Source | None:
         path = self._order.file

@@ -205,7 +205,7 @@ class PolicyKeeper:
             self._end_build()
             self._wanted = frozenset()
             self._in_charge = self._in_charge or outcome.in_charge
-            if outcome.problems:
+            if outcome.active is None:
                 self._refuse(outcome)
             elif not self._put_in_force(outcome, noticed_s=running.noticed_s):
                 self._due_s = time.monotonic() + RETRY_PAUSE_S
