@@ -72,9 +72,12 @@ def forked_children(pid: int) -> list[int]:
 
 
 def first_workers(pid: int) -> list[int]:
-    """The workers of a gateway with the rules compiled. PostgreSQL looks like one too, before it is PostgreSQL."""
-    database_runs = any(b"unix_socket_directories" in command for command in children(pid).values())
-    return forked_children(pid) if database_runs else []
+    """The workers of a gateway. PostgreSQL looks like one too, before it is PostgreSQL, and what compiles the policies.
+
+    They are forked when PostgreSQL runs; what compiles is forked before.
+    """
+    database = [child for child, command in children(pid).items() if b"unix_socket_directories" in command]
+    return [child for child in forked_children(pid) if child > min(database)] if database else []
 
 
 def alive(pid: int) -> bool:
