@@ -28,8 +28,9 @@ from synapse.postgres.embedded import borrowed_server
 # has it the other way round: an answer that two versions had a hand in shows one of them.
 TEXT = "alpha and omega"
 WHOLE = "[REDACTED:first_word] and [REDACTED:last_word]"
-RELOAD_TIMEOUT_S = 60.0
 # What a reload may take, beside which nothing fails; the goal on a machine of its own is one second.
+RELOAD_TIMEOUT_S = 60.0
+# What a request may take, and the next few of them.
 REQUEST_TIMEOUT_S = 30.0
 
 _RULE = """
@@ -176,7 +177,10 @@ def run(*, requests: int, reloads: int, broken: int, workers: int, threads: int)
 
 
 def _wait_for_requests(figures: Figures, count: int) -> None:
+    deadline = time.monotonic() + REQUEST_TIMEOUT_S
     while figures.requests < count:
+        if time.monotonic() >= deadline:
+            raise GatewayFailed(f"no {count} requests were answered within {REQUEST_TIMEOUT_S:.0f} s")
         time.sleep(0.01)
 
 
