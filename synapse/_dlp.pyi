@@ -40,13 +40,22 @@ class Live:
     def states(self) -> int: ...
     def first(self, window: bytes, start: int) -> int: ...
 
-class WordsBefore:
+class Automaton:
+    anywhere: bool
     def __init__(
         self,
-        make: Callable[[], tuple[Callable[[bytes, int], Any], Callable[[bytes, int, int], object]]],
+        make: Callable[[], tuple[bytes, tuple[bytes, int, Sequence[bytes], Iterable[tuple[int, int, int]]] | None]],
         *,
-        assigned: bool,
+        anywhere: bool = False,
     ) -> None: ...
+    @property
+    def left_to_re(self) -> bool: ...
+    def compile(self) -> None: ...
+    def match(self, window: bytes, at: int = 0, end: int | None = None) -> int: ...
+    def finds(self, window: bytes) -> bool: ...
+
+class WordsBefore:
+    def __init__(self, words: Automaton, *, leads: Callable[[bytes, int, int], bool] | None = None) -> None: ...
     def compile(self) -> None: ...
     def __call__(self, window: bytes, start: int) -> bool: ...
 
@@ -61,14 +70,13 @@ class Matcher:
     action: str
     placeholder: str
     run: tuple[bytes, int] | None
-    guarded: bytes
     heads: bytes
     looked_at: int
     def __init__(
         self,
         index: int,
         *,
-        guarded: bytes,
+        expression: Automaton,
         heads: bytes,
         narrowest: int,
         widest: int,

@@ -1,8 +1,10 @@
 """Whether a match is meant: its validator, its entropy, and the words and forms that only stand in examples."""
 
 import re
+from functools import partial
 
-from .._dlp import entropy
+from .._dlp import Automaton, entropy
+from .programs import Program, compiled
 from .rules import Rule, RuleError
 from .validators import VALIDATORS, Validator
 
@@ -22,22 +24,27 @@ class Acceptance:
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
         self._validator = VALIDATORS[rule.validator] if rule.validator else None
-        self._allowed: re.Pattern[bytes] | None = None
+        listed = bool(rule.allow or rule.stop_words)
+        self._allowed = Automaton(partial(_allowed, rule), anywhere=True) if listed else None
 
     def __call__(self, match: bytes) -> bool:
-        rule = self._rule
         if self._validator is not None and not self._validator(match):
             return False
-        if (rule.allow or rule.stop_words) and (self._allowed or self.compile()).search(match):
+        if self._allowed is not None and self._allowed.finds(match):
             return False
-        return not rule.entropy or entropy(match) >= rule.entropy
+        return not self._rule.entropy or entropy(match) >= self._rule.entropy
 
-    def compile(self) -> re.Pattern[bytes]:
+    def compile(self) -> None:
         """Raises RuleError for an allowlist that is not made of regular expressions."""
-        rule = self._rule
-        forms = [*rule.allow, *(f"(?i:{re.escape(word)})" for word in rule.stop_words)]
-        try:
-            self._allowed = re.compile("|".join(f"(?:{form})" for form in forms).encode("ascii"))
-        except (re.error, UnicodeEncodeError) as error:
-            raise RuleError(rule.id, f"`allow` or `stop_words`: not an ASCII regular expression: {error}") from error
-        return self._allowed
+        if self._allowed is not None:
+            self._allowed.compile()
+
+
+def _allowed(rule: Rule) -> tuple[bytes, Program | None]:
+    forms = [*rule.allow, *(f"(?i:{re.escape(word)})" for word in rule.stop_words)]
+    try:
+        source = "|".join(f"(?:{form})" for form in forms).encode("ascii")
+        re.compile(source)
+    except (re.error, UnicodeEncodeError) as error:
+        raise RuleError(rule.id, f"`allow` or `stop_words`: not an ASCII regular expression: {error}") from error
+    return compiled(source, anywhere=True)

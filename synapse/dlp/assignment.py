@@ -4,7 +4,7 @@
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from .context import LETTERS, word_expression
 
@@ -42,19 +42,13 @@ _ENDS_HARMLESS = re.compile(
 _HARMLESS_CHARS = 1 + max(map(len, _HARMLESS))
 
 
-def compile_assignment(words: Iterable[str]) -> Callable[[bytes, int, int], bool]:
-    """Whether at one place of a window begins the name of an assignment whose value begins at another."""
+def name_part(words: Iterable[str]) -> bytes:
+    """The source of an expression: one of these words where it may be a part of a name."""
     every = "|".join(map(word_expression, words))
-    name = re.compile(f"{_BEGINS}(?:{every}){_ENDS}".encode("ascii"))
-
-    def match(window: bytes, at: int, start: int) -> bool:
-        word = name.match(window, at, start)
-        return word is not None and _leads(window, word.end(), start)
-
-    return match
+    return f"{_BEGINS}(?:{every}){_ENDS}".encode("ascii")
 
 
-def _leads(window: bytes, end: int, start: int) -> bool:
+def leads(window: bytes, end: int, start: int) -> bool:
     """Whether a word that ends at `end` is in the name of what begins at `start`."""
     found = _LEADS.match(window, end, start)
     if found is None:

@@ -22,8 +22,6 @@ _GAP_CHARS = 2
 # Words are looked for by their beginnings: as many parts as this, or fewer when they have enough letters.
 _SOUGHT_PARTS_MAX = 3
 _SOUGHT_CHARS = 7
-# First letters of a word that are looked for before the word itself is.
-_BEGINNING_CHARS = 4
 # A shorter one is a part of so many words that what stands before it is looked at at once.
 _ALONE_CHARS = 5
 # What a `*` at the end of a word stands for: the rest of a compound or an inflected form.
@@ -90,8 +88,13 @@ def _escaped(character: str) -> str:
     return character if character.isascii() and character.isalnum() else f"\\x{ord(character):02x}"
 
 
-def compile_context(words: Iterable[str], between: str = "") -> re.Pattern[bytes]:
-    """Finds a word of the context between two non-letters; a plural s is a part of it.
+def compile_context(words: Iterable[str]) -> re.Pattern[bytes]:
+    """Finds a word of the context; see `context_source`."""
+    return re.compile(context_source(words))
+
+
+def context_source(words: Iterable[str], between: str = "") -> bytes:
+    """The source of an expression: a word of the context between two non-letters; a plural s is a part of it.
 
     With `between`, only a word that nothing but a word of this expression separates from the match. What is searched
     has to end behind the match's first character: it must be no letter where the word ends in one.
@@ -104,8 +107,8 @@ def compile_context(words: Iterable[str], between: str = "") -> re.Pattern[bytes
     # A bracket may end a placeholder, and what stood there may have ended in a letter.
     every = [f"(?<![{LETTERS}\\]]){_by_first(spaced)}"] if spaced else []
     every += [_by_first(unspaced)] if unspaced else []
-    nearest = f"(?:{forward(_parse_between(between))})(?={_FIRST_OF_MATCH}\\Z)" if between else f"(?={_FIRST_OF_MATCH})"
-    return re.compile(f"(?:{'|'.join(every)}){nearest}".encode("ascii"))
+    nearest = f"(?:{forward(_parse_between(between))}){_FIRST_OF_MATCH}\\Z" if between else f"(?={_FIRST_OF_MATCH})"
+    return f"(?:{'|'.join(every)}){nearest}".encode("ascii")
 
 
 def _by_first(expressions: Iterable[str]) -> str:
@@ -121,13 +124,6 @@ def _by_first(expressions: Iterable[str]) -> str:
 
 def _either(expressions: Iterable[str]) -> str:
     return f"(?:{'|'.join(dict.fromkeys(expressions))})"
-
-
-def compile_beginnings(words: Iterable[str]) -> re.Pattern[bytes]:
-    """Finds the first letters of each word in a text in small letters: wherever one of them begins, and elsewhere."""
-    beginnings = {fold(word.removesuffix("*"))[0].split()[0][:_BEGINNING_CHARS].lower() for word in words}
-    shortest = [one for one in sorted(beginnings) if not any(one[:n] in beginnings for n in range(1, len(one)))]
-    return re.compile(b"|".join(map(re.escape, shortest)))
 
 
 def _parse_between(between: str) -> Node:

@@ -10,12 +10,13 @@ from typing import Any
 
 import hyperscan
 
-from .._dlp import CONTEXT_CHARS, EDGE, Matcher, Scanner
+from .._dlp import CONTEXT_CHARS, EDGE, Automaton, Matcher, Scanner
 from .acceptance import Acceptance, acceptance
 from .context import sought
 from .findings import STRENGTH, Side
 from .language import Node, PatternError, alphabet, beginning, char_class, forward, parse, render, width
 from .positions import heads, ways_of
+from .programs import automaton
 from .rules import Rule, RuleError
 from .surroundings import condition, in_context
 from .triggers import trigger
@@ -60,7 +61,7 @@ class Pattern:
         rule, run = self.rule, self.run
         return Matcher(
             self.index,
-            guarded=self.guarded.encode("ascii"),
+            expression=checks.confirming(self.guarded),
             heads=self.heads,
             narrowest=self.narrowest,
             widest=self.widest,
@@ -78,12 +79,17 @@ class Pattern:
 class Checks:
     """What confirms the matches of one rule; its patterns share it, since it is costly to compile."""
 
-    __slots__ = ("accept", "apart", "in_context")
+    __slots__ = ("_confirming", "accept", "apart", "in_context")
 
     def __init__(self, rule: Rule) -> None:
         self.accept = acceptance(rule)
         self.apart = condition(rule, behind_words=False)
         self.in_context = condition(rule, behind_words=True)
+        self._confirming: dict[str, Automaton] = {}
+
+    def confirming(self, guarded: str) -> Automaton:
+        """What matches a core; its states are worth sharing."""
+        return self._confirming.setdefault(guarded, automaton(guarded.encode("ascii")))
 
 
 # Where rules claim a text alike, the packs that give it its name. What a word says of a country is said better by the

@@ -8,14 +8,13 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from .._dlp import CONTEXT_CHARS, RULE_ID_CHARS_MAX, WordsBefore
-from .assignment import compile_assignment
-from .context import compile_beginnings, compile_context
+from .._dlp import CONTEXT_CHARS, RULE_ID_CHARS_MAX, Automaton, WordsBefore
+from .assignment import leads, name_part
+from .context import context_source
+from .programs import Program, compiled
 from .rules import Rule
 
 Condition = Callable[[bytes, int], bool]
-Search = Callable[[bytes, int], re.Match[bytes] | None]
-Match = Callable[[bytes, int, int], object]
 
 _PLACEHOLDER = b"[REDACTED:"
 _PLACEHOLDER_CHARS = len(_PLACEHOLDER) + RULE_ID_CHARS_MAX
@@ -46,12 +45,9 @@ def stands_apart(window: bytes, start: int) -> bool:
 
 def in_context(rule: Rule) -> WordsBefore:
     """Whether a word of a rule's context stands before a place. Its expressions are compiled when first needed."""
-    return WordsBefore(partial(_compile, rule), assigned=rule.assigned)
+    return WordsBefore(Automaton(partial(_words, rule)), leads=leads if rule.assigned else None)
 
 
-def _compile(rule: Rule) -> tuple[Search, Match]:
+def _words(rule: Rule) -> tuple[bytes, Program | None]:
     """Raises PatternError."""
-    begins = compile_beginnings(rule.context).search
-    if rule.assigned:
-        return begins, compile_assignment(rule.context)
-    return begins, compile_context(rule.context, rule.between).match
+    return compiled(name_part(rule.context) if rule.assigned else context_source(rule.context, rule.between))

@@ -102,4 +102,5 @@ def test_hostile_text_costs_a_rule_time_in_proportion_to_its_length(rule: Rule) 
                 ruleset.scan((seed * (size // len(seed) + 1))[:size], Side.PROMPT)
                 work.append(sum(matcher.looked_at for matcher in matchers) - before)
             assert work[1] <= 5 * work[0] + 1_000, (example.why, work)
-            assert work[1] <= 40_000 * 12 * len(matchers), (example.why, work)  # three a look, one for each retry
+            # Three a look, one for each retry, and some places of an example where another match could begin.
+            assert work[1] <= 40_000 * 16 * len(matchers), (example.why, work)

@@ -12,6 +12,7 @@ from typing import Any
 import hostile
 
 from synapse import _dlp
+from synapse.dlp.programs import program
 
 FACE = Path(__file__).parents[2] / "synapse" / "_dlp.pyi"
 # What a caller may expect of a wrong argument. SystemError and what is not here are our mistakes.
@@ -192,6 +193,19 @@ def _width(case: Case) -> int:
     return case.chance.choice((1, 2, 4, 16, 2_048, 2**32))
 
 
+def _program(case: Case) -> Any:
+    """None, one that an expression has, or one that goes anywhere."""
+    chance = case.chance
+    if chance.random() < 0.2:
+        return None
+    if chance.random() < 0.5:
+        return program(chance.choice((rb"(?<![0-9])(?:[0-9][ -]?){3,8}(?![0-9])", rb"[ab]{0,40}a[ab]{9}", rb"a\Z")))
+    classes = chance.choice((2, 3, 257))
+    sets = [chance.randbytes(classes) for _ in range(3)]
+    code = [(chance.randrange(5), chance.randrange(3), chance.randrange(6)) for _ in range(6)]
+    return bytes(chance.randrange(classes) for _ in range(256)), classes, sets, code
+
+
 EVENT_PARTS = (b"", b'{"a":"', b'","o":"', b'"}', b"\\n", b"\\u0041", b"\\", b"word", b"\xc3\xa9", b"\xc3", b"\0", b'"')
 
 # By the name of a parameter, or by its annotation.
@@ -210,7 +224,8 @@ NAMED: dict[str, Callable[[Case], Any]] = {
     ],
     "reach": _width,
     "index": lambda case: case.chance.randrange(4),
-    "guarded": lambda case: case.chance.choice(hostile.EXPRESSIONS),
+    "make": lambda case: case.meddler(lambda: (case.chance.choice(hostile.EXPRESSIONS), _program(case))),
+    "leads": lambda case: case.meddler(lambda: case.chance.random() < 0.5),
     "narrowest": lambda case: 1,
     "heads": lambda case: case.chance.choice((b"\x7f", b"\x01", b"\xff")) * 256,
     "event": lambda case: b"".join(case.chance.choice(EVENT_PARTS) for _ in range(case.chance.randrange(5))),

@@ -23,9 +23,8 @@ cdef Py_ssize_t NOWHERE = PY_SSIZE_T_MAX
 cdef class Matcher:
     """One core of one rule on one side: what confirms it, and what becomes of it.
 
-    `guarded` is the source of the expression that confirms; it is compiled when it is first needed. `heads` has for
-    each byte a bit for each of the first places of a match that it may be at, and the highest when it must not stand
-    before one. `accept` takes the bytes of a match, `condition(window, start)` tells whether it may stand where it
+    `expression` confirms. `heads` has for each byte a bit for each of the first places of a match that it may be at,
+    and the highest when it must not stand before one. `accept` takes the bytes of a match, `condition(window, start)` tells whether it may stand where it
     stands; with `behind_words` the ends that are found are those of words that a match begins behind, and not of a part
     of it. `run` has the source of the expression that finds where a run after the core ends, and the most characters
     of its closing.
@@ -38,11 +37,13 @@ cdef class Matcher:
         readonly bint behind_words
         readonly str rule, category, action, placeholder
         readonly tuple run
-        readonly bytes guarded, heads
+        readonly bytes heads
         readonly Py_ssize_t looked_at  # characters that the confirm pass has read so far
-        object _search, _accept, _condition
+        Automaton _expression
+        WordsBefore _words  # the condition, when it is one of these
+        object _accept, _condition
 
-    def __cinit__(self, int index, *, bytes guarded not None, bytes heads not None, Py_ssize_t narrowest,
+    def __cinit__(self, int index, *, Automaton expression not None, bytes heads not None, Py_ssize_t narrowest,
                   Py_ssize_t widest, int strength, str rule not None, str category not None,
                   str action not None, accept=None, condition=None, bint behind_words=False, tuple run=None):
         if not 1 <= narrowest <= widest <= TEXT_MAX:
@@ -59,27 +60,30 @@ cdef class Matcher:
         self.run = run
         if len(heads) != 256:
             raise ValueError("heads are told for each byte")
-        self.guarded, self.heads = guarded, heads
+        self._expression, self.heads = expression, heads
         self._accept = accept
         self.behind_words = behind_words
         self._condition = condition
+        self._words = condition if type(condition) is WordsBefore else None
 
     @property
     def conditional(self) -> bool:
         """Whether more than one character to the left of a match matters."""
         return self._condition is not None
 
-    cdef object search(self, bytes window, Py_ssize_t start, Py_ssize_t end):
-        """The first guarded match in a part of the window, which begins behind its first byte; None when there is none.
+    cdef Py_ssize_t search(self, bytes window, Py_ssize_t at, Py_ssize_t last, Py_ssize_t* match_end) except -2:
+        """Where the first guarded match begins, from `at` and behind the window's first byte up to `last`; -1 if none.
 
         Most texts have no place where the first characters could be, which is seen much sooner here.
         """
         cdef:
             const unsigned char* characters = <const unsigned char*> PyBytes_AS_STRING(window)
             const unsigned char* heads = <const unsigned char*> PyBytes_AS_STRING(self.heads)
-            Py_ssize_t last = min(end, <Py_ssize_t> len(window)) - self.narrowest, at = max(start, 1)
+            Py_ssize_t length = len(window)
             int place, places = min(self.narrowest, HEAD_CHARS_MAX)
-            bint fits = False
+            bint fits
+        last = min(last, length - self.narrowest)
+        at = max(at, 1)
         while at <= last:
             if heads[characters[at]] & 1 and not heads[characters[at - 1]] & LEFT_BIT:
                 fits = True
@@ -87,16 +91,19 @@ cdef class Matcher:
                     if not heads[characters[at + place]] >> place & 1:
                         fits = False
                         break
-                if fits:
-                    break
+                if fits and (self._words is None or self._words.may_stand(window, at)):
+                    match_end[0] = self._expression.run(window, at, length)
+                    self.looked_at += self._expression.looked_at
+                    if match_end[0] >= 0:
+                        return at
             at += 1
-        if not fits:
-            return None
-        if self._search is None:
-            self._search = compile_expression(self.guarded).search
-        match = self._search(window, at, end)
-        self.looked_at += (min(end, len(window)) if match is None else match.end()) - at
-        return match
+        return -1
+
+    cdef bint may_stand(self, bytes window, Py_ssize_t start) except -1:
+        """Whether its condition holds there."""
+        if self._words is not None:
+            return self._words.stand(window, start)
+        return self._condition is None or self._condition(window, start)
 
 
 @cython.final
@@ -136,7 +143,7 @@ cdef class Cursor:
         cdef:
             Matcher matcher = self.matcher
             const unsigned int* stretches
-            Py_ssize_t end, reach, start
+            Py_ssize_t end, reach, start, match_end
         self._of_chain = self._chain_end
         # Asked anew each time: a condition is anybody's code, and could have shortened the array.
         while self._index + 1 < len(self._stretches) and self._at < len(self._window):
@@ -154,20 +161,16 @@ cdef class Cursor:
                 end = max(<Py_ssize_t> stretches[self._index], self._at + 1)
                 reach = end + matcher.widest
                 end = max(self._at, end - matcher.widest)
-            match = matcher.search(self._window, end, reach + matcher.widest + 1)
-            if match is None:
+            start = matcher.search(self._window, end, reach, &match_end)
+            if start < 0:
                 self._at = reach + 1
                 continue
-            start = match.start()
-            if start > reach:
-                self._at = reach + 1
-                continue
-            if matcher._condition is not None and not matcher._condition(self._window, start):
+            if not matcher.may_stand(self._window, start):
                 self._at = start + 1
                 continue
-            if match.end() == start:
+            if match_end <= start:
                 raise ValueError("a core matches the empty text")
-            self._take(start, match.end())
+            self._take(start, match_end)
             return 0
         self.start = self.end = NOWHERE
         self.accepted = False

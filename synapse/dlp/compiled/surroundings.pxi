@@ -18,46 +18,44 @@ cdef bytes _PLACEHOLDER = b"[REDACTED:"
 cdef class WordsBefore:
     """Whether a word stands shortly before a place, behind the last placeholder.
 
-    `make` gives two functions when they are first needed. `begins(text, at)` finds where the first letters of a word
-    stand in a text in small letters; `match(window, at, end)` tells whether a word begins at that place, and leads to
-    what begins at `end`, or one character before it when not `assigned`.
+    `words` matches the words where they begin, up to one character behind the place. With `leads` they are parts of
+    names: `words` matches up to the place, and `leads(window, end, start)` tells whether the end of a word leads to it.
     """
 
     cdef:
-        object _make, _begins, _match
-        bint _assigned
+        Automaton _words
+        object _leads
 
-    def __cinit__(self, make, *, bint assigned):
-        self._make = make
-        self._assigned = assigned
+    def __cinit__(self, Automaton words not None, *, leads=None):
+        self._words, self._leads = words, leads
 
     def compile(self) -> None:
-        """Find out now what would fail later: raises what the given function does."""
-        begins, match = self._make()
-        self._begins, self._match = begins, match
+        """Find out now what would fail later: raises what makes the automaton does."""
+        self._words._prepare()
 
     def __call__(self, bytes window not None, Py_ssize_t start) -> bool:
-        cdef:
-            const unsigned char* characters = <const unsigned char*> PyBytes_AS_STRING(window)
-            Py_ssize_t first, at = 0, end
-            bytes left
         if not 0 <= start <= len(window):
             raise ValueError("the place is in the window")
-        if self._assigned and not _may_be_value(characters, start):
+        return self.may_stand(window, start) and self.stand(window, start)
+
+    cdef inline bint may_stand(self, bytes window, Py_ssize_t start) noexcept:
+        """Rules out most places at once; those where it says yes have to be asked about."""
+        return self._leads is None or _may_be_value(<const unsigned char*> PyBytes_AS_STRING(window), start)
+
+    cdef bint stand(self, bytes window, Py_ssize_t start) except -1:
+        cdef:
+            Py_ssize_t first = max(0, start - CONTEXT_REACH), at = first, behind
+            Py_ssize_t end = start if self._leads is not None else min(start + 1, <Py_ssize_t> len(window))
+        at = self._words.find(window, at, start, end)
+        if at < 0:
             return False
-        first = _behind_placeholder(window, max(0, start - CONTEXT_REACH), start)
-        if self._match is None:
-            self.compile()
-        left = window[first:start].lower()
-        end = start if self._assigned else start + 1
-        # Where no word begins the whole expression, with all its words, need not be tried.
+        behind = _behind_placeholder(window, first, start)
         while True:
-            begun = self._begins(left, at)
-            if begun is None:
-                return False
-            at = <Py_ssize_t> begun.start() + 1
-            if self._match(window, first + at - 1, end):
+            if at >= behind and (self._leads is None or self._leads(window, self._words.run(window, at, end), start)):
                 return True
+            at = self._words.find(window, max(at + 1, behind), start, end)
+            if at < 0:
+                return False
 
 
 cdef Py_ssize_t _behind_placeholder(bytes window, Py_ssize_t first, Py_ssize_t start) except -1:
