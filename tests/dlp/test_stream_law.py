@@ -1,6 +1,7 @@
 """The law of streams: however a text is cut, what leaves is the redaction of the whole, and never more than that."""
 
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
 from itertools import islice
@@ -9,11 +10,12 @@ from typing import Any
 import oracle
 import pytest
 from plain_engine import Cursor, PlainRedactor, Straddling, Tracker
-from texts import Subject, cuts, subset_subjects, toy_subjects
+from texts import Subject, cuts, subset_subjects, toy, toy_subjects
 
 from synapse._dlp import EDGE, RETRIES
 from synapse._dlp import Tracker as CompiledTracker
-from synapse.dlp import Redactor, Side
+from synapse.dlp import Redactor, Rule, Ruleset, Side
+from synapse.dlp.patterns import compile_cores
 
 # The gate: 10,000 cases in every run, each with a fresh text, cut and rule subset.
 TOY_CASES = 7_000
@@ -90,14 +92,109 @@ def test_a_whole_answer_gives_what_a_stream_gives(toys: list[Subject]) -> None:
         assert subject.ruleset.redact_answer(text) == (delivered, tuple(findings), blocked), (seed, text)
 
 
-def test_redacting_twice_changes_nothing(toys: list[Subject]) -> None:
-    """I5: placeholders match no rule, and guards agree on both sides of what is replaced."""
+PLACEHOLDER = re.compile(rb"\[REDACTED:[a-z0-9_]+\]")
+
+
+def new_in_the_second(ruleset: Ruleset, text: str) -> list[tuple[str, bool]] | None:
+    """None when a second redaction changes nothing; else what it finds, and whether a placeholder is the reason."""
+    once = ruleset.scan(text, Side.ANSWER).redacted
+    twice = ruleset.scan(once, Side.ANSWER)
+    if twice.redacted == once:
+        return None
+    shadow, offsets = oracle.fold(once)
+    found = [finding for finding in twice.findings if finding.action != "alert"]
+    spans = [(offsets.index(finding.start), offsets.index(finding.end - 1) + 1) for finding in found]
+    rules = {rule.id: rule for rule in ruleset.rules}
+    return [
+        (once[finding.start : finding.end], is_by_a_placeholder(rules[finding.rule], shadow, *span))
+        for finding, span in zip(found, spans, strict=True)
+    ]
+
+
+def is_by_a_placeholder(rule: Rule, shadow: bytes, start: int, end: int) -> bool:
+    """Whether what a placeholder replaced can have kept a match from being found that does not begin in one.
+
+    It may have stood where a guard looks, have belonged to a longer match that was refused, have had another length
+    than the placeholder that is in the match now, or have stood before the name that a value is assigned to.
+    """
+    reach = max(end, start + max(core.pattern.widest for core in compile_cores([rule])))
+    placeholders = [match.span() for match in PLACEHOLDER.finditer(shadow)]
+    if any(first <= start < last for first, last in placeholders):
+        return False
+    return any(
+        (start <= last and first <= reach)
+        or (last < start and rule.assigned and all_names_begin_at(last, rule, shadow, start))
+        for first, last in placeholders
+    )
+
+
+def all_names_begin_at(place: int, rule: Rule, shadow: bytes, start: int) -> bool:
+    """Whether all names begin there that what begins at `start` is assigned to."""
+    words = rule.context
+    return oracle.is_assigned(words, shadow, place, start) and not oracle.is_assigned(words, shadow, place + 1, start)
+
+
+def test_a_second_redaction_finds_only_what_the_first_one_has_uncovered() -> None:
+    """I5: placeholders match no rule, and what stands apart from them is judged as before.
+
+    It cannot be the same everywhere. A right guard is asked when nobody knows yet whether the match that begins behind
+    it will be whole, so one that refuses what is then replaced sees a bracket the second time.
+    """
     seed = time.time_ns()
-    chance = random.Random(seed)
-    subjects = subset_subjects(chance, 4)
-    for subject, text, _ in cases(subjects, 1_500, seed):
-        once = subject.ruleset.scan(text, Side.ANSWER).redacted
-        assert subject.ruleset.scan(once, Side.ANSWER).redacted == once, (seed, text)
+    changed = 0
+    for subject, text, _ in cases(subset_subjects(random.Random(seed), 4), 1_500, seed):
+        found = new_in_the_second(subject.ruleset, text)
+        assert not found or all(uncovered for _, uncovered in found), (seed, text, found)
+        changed += found is not None
+    # One in 5,000 of these texts, which are made of matches side by side; more with a rule such as that of telephones.
+    assert changed <= 150, seed
+
+
+REPLACED = toy("w", "a-a")
+REFUSED = toy("y", "bb(?: a)?", validator="sum_is_even")
+ASSIGNED = toy("y", (), core_with_context=("ccc",), context=("key",), assigned=True)
+
+
+@pytest.mark.parametrize("glue", ["", "\u200b"], ids=["visible", "with an invisible sign"])
+@pytest.mark.parametrize(
+    ("rule", "text", "once", "twice"),
+    [
+        pytest.param(toy("y", "bb", left="a"), "a-a{}bb", "[w]{}bb", "[w]{}[y]", id="a guard to the left"),
+        pytest.param(toy("y", "bb", right="a"), "bb{}a-a", "bb{}[w]", "[y]{}[w]", id="a guard to the right"),
+        pytest.param(REFUSED, "bb {}a-a", "bb {}[w]", "[y] {}[w]", id="a longer match was refused"),
+        pytest.param(toy("y", "b[^b]{5,90}b"), "b{}a-ab", "b{}[w]b", "[y]", id="a placeholder is longer"),
+        pytest.param(ASSIGNED, "a-a{}key=ccc", "[w]{}key=ccc", "[w]{}key=[y]", id="the name of a value"),
+    ],
+)
+@pytest.mark.usefixtures("toys")
+def test_what_the_first_redaction_uncovers(rule: Rule, text: str, once: str, twice: str, glue: str) -> None:
+    """The cases in which a second redaction is not the first again; the oracle and a stream agree on the first."""
+    ruleset = Ruleset.compile([REPLACED, rule], name="twice")
+    text, *expected = (re.sub(r"\[(.)\]", r"[REDACTED:\1]", form.format(glue)) for form in (text, once, twice))
+    results = [ruleset.scan(text, Side.ANSWER).redacted]
+    results += [ruleset.scan(results[0], Side.ANSWER).redacted]
+    assert results == expected
+    assert not mismatch(Subject(ruleset, (), (), 1), text, list(text))
+    found = new_in_the_second(ruleset, text)
+    assert found is not None
+    assert [uncovered for _, uncovered in found] == [True]
+
+
+@pytest.mark.parametrize(
+    ("rule", "shadow", "match"),
+    [
+        pytest.param(toy("y", "REDACTED"), "[REDACTED:w]", "REDACTED", id="in a placeholder"),
+        pytest.param(toy("y", r"\[RED"), "[REDACTED:w]", "[RED", id="the beginning of one"),
+        pytest.param(toy("y", "w.?bb"), "[REDACTED:w]bb", "w]bb", id="it begins in a placeholder"),
+        pytest.param(toy("y", "bb"), "[REDACTED:w] bb", "bb", id="behind one, apart"),
+        pytest.param(toy("y", "bb"), "bb [REDACTED:w]", "bb", id="before one, apart"),
+        pytest.param(ASSIGNED, "[REDACTED:key]=ccc", "ccc", id="the name of a rule is no name of a value"),
+        pytest.param(ASSIGNED, "[REDACTED:w] key=ccc", "ccc", id="a name apart"),
+    ],
+)
+def test_what_stands_apart_from_placeholders_or_is_in_one_is_not_uncovered(rule: Rule, shadow: str, match: str) -> None:
+    start = shadow.index(match)
+    assert not is_by_a_placeholder(rule, shadow.encode(), start, start + len(match))
 
 
 def test_nothing_that_a_match_reaches_across_is_decided_before_it(toys: list[Subject]) -> None:
