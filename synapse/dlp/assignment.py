@@ -5,8 +5,9 @@
 
 import re
 from collections.abc import Iterable
+from itertools import chain
 
-from .context import LETTERS, word_expression
+from .context import LETTERS, spellings, word_expression
 
 # A hump of camelCase separates words as a non-letter does: "password" is a word of `dbPassword` and `passwordProd`.
 _HUMP = "(?<=[a-z0-9])(?=[A-Z])"
@@ -44,7 +45,7 @@ _HARMLESS_CHARS = 1 + max(map(len, _HARMLESS))
 
 def name_part(words: Iterable[str]) -> bytes:
     """The source of an expression: one of these words where it may be a part of a name."""
-    every = "|".join(map(word_expression, words))
+    every = "|".join(map(word_expression, chain.from_iterable(map(spellings, words))))
     return f"{_BEGINS}(?:{every}){_ENDS}".encode("ascii")
 
 

@@ -48,6 +48,17 @@ _FIRST_OF_MATCH = r"[\x00-\xff]"
 _FIRST_CHARS = {"\\": len(r"\x00"), "[": len(r"[\x00\x00]")}
 
 
+def spellings(word: str) -> tuple[str, ...]:
+    """A word as it is given, in small letters, with capitals in front and in capitals: those which shadows tell apart.
+
+    A capital of Cyrillic or Greek may look like a letter of ASCII and its small letter like none, as that of Te does.
+    """
+    if word.isascii():
+        return (word,)
+    every = (word, word.lower(), word.capitalize(), word.title(), word.upper())
+    return tuple({fold(one)[0].lower(): one for one in reversed(every)}.values())
+
+
 def word_expression(word: str) -> str:
     """One word as an expression of shadow bytes, without its edges. Raises PatternError."""
     folded, _ = fold(word.removesuffix("*"))
@@ -66,6 +77,10 @@ def sought(word: str, *, assigned: bool) -> list[str]:
 
     Thousands of literals are found at the price of a few expressions with classes between their parts.
     """
+    return list(dict.fromkeys(chain.from_iterable(_sought(one, assigned=assigned) for one in spellings(word))))
+
+
+def _sought(word: str, *, assigned: bool) -> list[str]:
     parts = [part.decode("latin-1") for part in fold(word.removesuffix("*"))[0].split()]
     number = next((n for n in range(1, len(parts)) if sum(map(len, parts[:n])) >= _SOUGHT_CHARS), len(parts))
     parts = parts[: min(number, _SOUGHT_PARTS_MAX)]
@@ -101,7 +116,7 @@ def context_source(words: Iterable[str], between: str = "") -> bytes:
     """
     spaced: list[str] = []
     unspaced: list[str] = []
-    for word in words:
+    for word in chain.from_iterable(map(spellings, words)):
         after = "" if _unspaced(word[-1:]) else f"[sS]?(?![{LETTERS}])"
         (unspaced if _unspaced(word[:1]) else spaced).append(word_expression(word) + after)
     # A bracket may end a placeholder, and what stood there may have ended in a letter.

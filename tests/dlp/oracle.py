@@ -77,7 +77,7 @@ def _context(words: Sequence[str], between: str) -> re.Pattern[bytes]:
     nearest = f"(?:{between})(?=[\x00-\xff]\\Z)" if between else "(?=[\x00-\xff])"
     every = "|".join(
         ("" if _runs_on(word[0]) else "(?<![a-z\xc0-\xfe\\]])")
-        + _every([word])
+        + f"(?:{_every([word])})"
         + ("" if _runs_on(word[-1]) else "s?(?![a-z\xc0-\xfe])")
         for word in words
     )
@@ -89,8 +89,9 @@ def _runs_on(character: str) -> bool:
 
 
 def _every(words: Sequence[str]) -> str:
-    """Words as they are in a shadow."""
-    return "|".join(map(_word, words))
+    """Words as they are in a shadow, in small letters, with capitals in front, in capitals."""
+    cases = (str, str.lower, str.capitalize, str.title, str.upper)
+    return "|".join(_word(case(word)) for word in words for case in cases)
 
 
 def _word(word: str) -> str:

@@ -55,6 +55,18 @@ def test_a_word_of_a_script_without_spaces_stands_anywhere_in_its_letters(text: 
     assert found(text, context=("身份证", "주민등록번호", "บัตรประชาชน")) == ["1234"]
 
 
+@pytest.mark.parametrize("word", ["дата рождения", "Дата рождения", "Дата Рождения", "ДАТА РОЖДЕНИЯ"])
+@pytest.mark.parametrize("assigned", [False, True])
+def test_a_word_of_another_alphabet_may_have_capitals(word: str, assigned: bool) -> None:
+    """Capitals of Cyrillic and Greek look like Latin ones more often than small letters do."""
+    for text in (f"{word}: 1234", f"{word.replace(' ', '_')}=1234"):
+        assert found(text, context=("дата рождения",), assigned=assigned) == ["1234"]
+
+
+def test_a_word_in_capitals_is_found_in_small_letters() -> None:
+    assert found("αφμ: 1234, Α.Φ.Μ.: 5678", context=("ΑΦΜ", "α.φ.μ.")) == ["1234", "5678"]
+
+
 def test_a_number_that_stands_apart_is_no_group_of_a_longer_one() -> None:
     shape = {"core_with_context": (), "apart": True, "core": (r"\d{4}(?:-\d{4})?",)}
     assert found("No. 1234, (5678)", **shape) == ["1234", "5678"]

@@ -68,8 +68,11 @@ def card_track(match: bytes) -> bool:
 
 
 def card_expiry(match: bytes) -> bool:
-    """A month from 1 to 12, and a year from 2020 to 2049."""
-    month, year = _NOT_DIGITS.split(match)
+    """A month from 1 to 12, and a year from 2020 to 2049; a whole date is none."""
+    parts = _NOT_DIGITS.split(match)
+    if len(parts) != 2:
+        return False
+    month, year = parts
     if len(month) == 4:
         month, year = year, month
     return 1 <= int(month) <= 12 and 20 <= int(year[-2:]) <= 49

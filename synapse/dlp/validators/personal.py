@@ -35,7 +35,9 @@ def phone(match: bytes) -> bool:
         return _international(number[2:], written)
     if _DATE.fullmatch(written):
         return False
-    return 7 <= len(number) <= 12 and (match[:1] != b"(" or number[:1] == b"0" or _north_american(number[-10:]))
+    # Areas of three digits in brackets are North American; Brazilian ones have two.
+    american = match[:1] == b"(" and match[4:5] == b")" and number[:1] != b"0"
+    return 7 <= len(number) <= 12 and (not american or _north_american(number[-10:]))
 
 
 def _international(number: bytes, written: bytes) -> bool:
