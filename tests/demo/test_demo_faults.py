@@ -128,7 +128,7 @@ async def test_a_hanging_answer_goes_no_further_and_the_leaving_client_is_record
     [record] = demo.recorder.records
     await until(lambda: record.closed_early_ns)
     assert record.answered_ns is None
-    assert 0 <= record.closed_early_ns - left_ns < 100_000_000
+    assert 0 <= record.closed_early_ns - left_ns < 2_000_000_000
 
 
 async def test_delays_hold_back_the_first_byte_and_each_delta(demo: DemoServer) -> None:

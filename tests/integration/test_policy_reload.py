@@ -143,13 +143,16 @@ def test_an_exception_ends_by_itself(public_tmp_path: Path, demo_url: str) -> No
     file = PolicyFile(public_tmp_path)
     with gateway_with_policies(public_tmp_path, demo_url) as gateway:
         key, other = new_key(gateway), new_key(gateway)
-        ends = datetime.now(UTC) + timedelta(seconds=8)
-        file.save_and_wait(
-            '[policies.default]\nextends = "default"\n[[policies.default.exceptions]]\n'
-            f'key = "{key[:12]}"\nrule = "credit_card"\nreason = "a migration"\nexpires = {ends.isoformat()}\n'
-        )
-        assert datetime.now(UTC) < ends - timedelta(seconds=2), "too slow for this test"
-        assert ask_often(gateway, key, CARD, 6) == {(200, CARD)}
+        for seconds in (8, 30):  # a machine that was too slow for the first gets more time
+            ends = datetime.now(UTC) + timedelta(seconds=seconds)
+            file.save_and_wait(
+                '[policies.default]\nextends = "default"\n[[policies.default.exceptions]]\n'
+                f'key = "{key[:12]}"\nrule = "credit_card"\nreason = "a migration"\nexpires = {ends.isoformat()}\n'
+            )
+            answers = ask_often(gateway, key, CARD, 6)
+            if datetime.now(UTC) < ends:
+                break
+        assert answers == {(200, CARD)}
         assert ask_often(gateway, other, CARD, 6) == {(200, "[REDACTED:credit_card]")}
         time.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()))  # the moment that is tried
         assert ask_often(gateway, key, CARD, 6) == {(200, "[REDACTED:credit_card]")}

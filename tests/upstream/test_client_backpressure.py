@@ -35,12 +35,12 @@ class Flood:
 
 
 async def stalled(count: Callable[[], int]) -> int:
-    """The count when it has begun and then stopped growing."""
-    seen = 0
-    while not seen or seen != count():
-        seen = count()
-        await asyncio.sleep(0.05)
-    return seen
+    """The count when it has begun and then stopped growing: several times the same, as one moment may be a busy one."""
+    seen: list[int] = []
+    while len(seen) < 6 or not seen[-1] or len(set(seen[-6:])) > 1:
+        seen.append(count())
+        await asyncio.sleep(0.02)
+    return seen[-1]
 
 
 async def test_a_slow_reader_makes_the_upstream_wait(serve, new_client):
@@ -93,23 +93,23 @@ async def test_an_answer_that_ends_while_reading_is_paused_leaves_a_usable_conne
     only_connection(client).data_received(b"last half")
     assert await response.read(100) == b"first half, last half"
     following = await client.post(server.upstream(), "/x", headers=(), body=b"")
-    assert await asyncio.wait_for(following.read(10), 1) == b"next"
+    assert await asyncio.wait_for(following.read(10), 10) == b"next"
 
 
 async def test_the_idle_deadline_does_not_run_while_the_reader_is_the_slow_one(serve, new_client):
     flood = Flood()
     server = await serve(flood)
-    client = new_client(buffer_high_bytes=128 << 10, idle_timeout_s=0.05)
+    client = new_client(buffer_high_bytes=128 << 10, idle_timeout_s=0.5)
     response = await client.post(server.upstream(), "/x", headers=(), body=b"")
     await stalled(lambda: flood.sent_bytes)
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.6)
     assert len(await response.read(BODY_BYTES)) == BODY_BYTES
 
 
 async def test_the_total_deadline_runs_on_while_the_reader_is_slow(serve, new_client):
     flood = Flood()
     server = await serve(flood)
-    client = new_client(buffer_high_bytes=128 << 10, total_timeout_s=0.2)
+    client = new_client(buffer_high_bytes=128 << 10, total_timeout_s=1)
     response = await client.post(server.upstream(), "/x", headers=(), body=b"")
     await server.calls[0].until_gone()
     assert await response.chunk()

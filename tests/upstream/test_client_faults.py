@@ -185,7 +185,7 @@ async def test_a_used_connection_that_dies_inside_an_answer_is_not_tried_again(s
 
 async def test_a_used_connection_that_stays_silent_is_not_tried_again(serve, new_client):
     server = await serve(plays(whole(b"first"), b""))
-    client = new_client(first_byte_timeout_s=0.05)
+    client = new_client(first_byte_timeout_s=0.5)
     await read_all(client, server.upstream())
     with pytest.raises(UpstreamTimeout):
         await read_all(client, server.upstream())
@@ -228,10 +228,10 @@ async def test_dripping_header_bytes_does_not_extend_the_first_byte_deadline(ser
 
 async def test_a_body_that_falls_silent_is_an_idle_timeout(serve, new_client):
     server = await serve(answers_then_hangs(chunked(b"one")[:-5]))
-    client = new_client(idle_timeout_s=0.05)
+    client = new_client(idle_timeout_s=0.5)
     response = await client.post(server.upstream(), "/x", headers=(), body=b"")
     assert await response.chunk() == b"one"
-    with pytest.raises(UpstreamTimeout, match=r"fell silent for 0.05 seconds") as caught:
+    with pytest.raises(UpstreamTimeout, match=r"fell silent for 0.5 seconds") as caught:
         await response.chunk()
     assert caught.value.phase == "idle"
     await server.calls[0].until_gone()
@@ -245,13 +245,13 @@ async def test_bytes_extend_the_idle_deadline_but_not_the_total_one(serve, new_c
             await call.send_apart(b"1\r\nx\r\n")
 
     server = await serve(script)
-    client = new_client(idle_timeout_s=0.1, total_timeout_s=0.4)
+    client = new_client(idle_timeout_s=0.5, total_timeout_s=1.2)
     response = await client.post(server.upstream(), "/x", headers=(), body=b"")
     started = asyncio.get_running_loop().time()
-    with pytest.raises(UpstreamTimeout, match=r"did not finish within 0.4 seconds") as caught:
+    with pytest.raises(UpstreamTimeout, match=r"did not finish within 1.2 seconds") as caught:
         await response.read(1 << 20)
     assert caught.value.phase == "total"
-    assert 0.3 < asyncio.get_running_loop().time() - started < 2
+    assert 1 < asyncio.get_running_loop().time() - started < 10
 
 
 async def test_the_total_deadline_also_ends_a_head_that_does_not_come(serve, new_client):
@@ -267,11 +267,11 @@ async def test_the_deadlines_of_one_request_do_not_carry_over_to_the_next(serve,
     async def script(call: Call) -> None:
         for body in (b"first", b"second"):
             await call.request()
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.6)
             await call.send(whole(body))
 
     server = await serve(script)
-    client = new_client(first_byte_timeout_s=0.25)
+    client = new_client(first_byte_timeout_s=1)
     assert await read_all(client, server.upstream()) == b"first"
     assert await read_all(client, server.upstream()) == b"second"
     assert len(server.calls) == 1

@@ -285,7 +285,7 @@ async def test_upstreams_do_not_share_a_pool(serve, new_client):
     client = new_client(connections_max=1)
     stuck = [asyncio.ensure_future(post(client, hanging.upstream())) for _ in range(5)]
     await until(lambda: gate.arrived == 1)
-    assert await asyncio.wait_for(post(client, healthy.upstream()), 1) == b"good"
+    assert await asyncio.wait_for(post(client, healthy.upstream()), 10) == b"good"
     gate.release(5)
     await asyncio.gather(*stuck)
 
