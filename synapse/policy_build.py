@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from importlib import metadata
@@ -19,12 +19,13 @@ import orjson
 
 from . import __version__
 from .dlp import Catalogue, PolicyDocument, PolicyDocumentError, PolicyProblem, RuleError, Ruleset, load_catalogue
+from .dlp.compilation import compile_rules
 from .dlp.patterns import Expression, compile_database
 from .dlp.policy_check import check_own_rules, check_placeholders
 from .dlp.policy_document import DOCUMENT_BYTES_MAX
 from .dlp.policy_resolution import DEFAULT_POLICY, catalogue_fingerprint, catalogue_of, own_rules_key
 from .dlp.rules import rule_from_table
-from .dlp.ruleset import ENGINE
+from .dlp.ruleset import ENGINE, RulesetError
 from .policy_directory import Active, ActivePolicy, PolicyDirectory
 from .postgres.connect import UNREACHABLE
 from .postgres.control_errors import ControlError
@@ -105,17 +106,46 @@ def problem_text(problem: Mapping[str, Any]) -> str:
     return f"{problem['file']}:{problem['line']}: {about}{problem['reason']}; {problem['remedy']}"
 
 
-def build(order: Order, await_dsn: Callable[[], str]) -> Outcome:
-    """`await_dsn` waits until the database can be asked; what is likely to be needed is compiled before."""
-    builder = _Builder(order)
-    if order.first:
-        builder.prepare()
-    return asyncio.run(builder.build(await_dsn()))
+class Compiler:
+    """Builds one version after the other. A change has nearly all of its rules in common with what was built before.
+
+    Their catalogue is kept here; what is derived from their cores and words is kept by the functions that do so.
+    """
+
+    def __init__(self) -> None:
+        self._catalogue: Catalogue | None = None
+
+    def build(self, order: Order, await_dsn: Callable[[], str]) -> Outcome:
+        """`await_dsn` waits until the database can be asked; what is likely to be needed is compiled before."""
+        builder = _Builder(order, self._read_catalogue)
+        if order.first:
+            builder.prepare()
+        return asyncio.run(builder.build(await_dsn()))
+
+    def prepare(self, order: Order) -> None:
+        """Compile what a start is likely to need, and keep it."""
+        _Builder(order, self._read_catalogue).prepare()
+
+    def learn(self, order: Order) -> None:
+        """Derive what the next change is likely to have in common with what is in force. Best effort."""
+        directory = PolicyDirectory(order.state_dir)
+        active = directory.active()
+        dumps = [directory.compiled(policy.key) for policy in ({} if active is None else active.policies).values()]
+        with suppress(RulesetError):
+            for dump in filter(None, dumps):
+                rules = Ruleset.loads(dump).rules
+                compile_rules(rules, tried={rule.id for rule in rules}, database=lambda _: b"")
+        self._read_catalogue(directory, catalogue_fingerprint())
+
+    def _read_catalogue(self, directory: PolicyDirectory, engine: str) -> Catalogue:
+        if self._catalogue is None or self._catalogue.fingerprint != engine:
+            self._catalogue = kept_catalogue(directory)
+        return self._catalogue
 
 
 def prepare(order: Order) -> None:
     """Compile what a start is likely to need, and keep it."""
-    _Builder(order).prepare()
+    Compiler().prepare(order)
 
 
 def kept_catalogue(directory: PolicyDirectory) -> Catalogue:
@@ -167,8 +197,9 @@ def file_source(path: Path) -> Source:
 
 
 class _Builder:
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, read_catalogue: Callable[[PolicyDirectory, str], Catalogue]) -> None:
         self._order = order
+        self._read_catalogue = read_catalogue
         self._directory = PolicyDirectory(order.state_dir)
         self._directory.make()
         self._before = self._directory.active()
@@ -177,7 +208,7 @@ class _Builder:
     @cached_property
     def _catalogue(self) -> Catalogue:
         """Read when it is needed: starting a gateway whose policies have not changed takes less time than this."""
-        return kept_catalogue(self._directory)
+        return self._read_catalogue(self._directory, self._engine)
 
     def prepare(self) -> None:
         """Compile the default policy while the database starts. What is wrong is found again, and said, by `build`."""
@@ -416,7 +447,12 @@ def _compile(
 def _kept_database(directory: PolicyDirectory, expressions: Sequence[Expression]) -> bytes:
     """A database that another policy, or the one before, has too: actions and exceptions do not change it."""
     version = f"{ENGINE}:{metadata.version('hyperscan')}"
-    key = "db-" + hashlib.sha256(orjson.dumps([version, *map(astuple, expressions)])).hexdigest()[:24]
+    key = (
+        "db-"
+        + hashlib.sha256(
+            orjson.dumps([version, *([one.hint, one.text, one.any_case] for one in expressions)])
+        ).hexdigest()[:24]
+    )
     kept = directory.compiled(key)
     if kept is None:
         kept = compile_database(expressions)

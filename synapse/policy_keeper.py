@@ -1,9 +1,10 @@
 """The parent's side of the DLP policies: it watches the file, has changes compiled aside, and puts them in force.
 
-It never blocks and has no threads, since workers are forked from it. One process at a time compiles; a change that
-comes meanwhile is next. What was wrong is logged and told in the status file, and changes nothing.
+It never blocks and has no threads, since workers are forked from it. One process compiles, one change at a time; a
+change that comes meanwhile is next. What was wrong is logged and told in the status file, and changes nothing.
 """
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -20,9 +21,9 @@ from typing import Any
 
 import orjson
 
-from .policy_build import Order, Outcome, build, problem_text
+from .policy_build import Compiler, Order, Outcome, problem_text
 from .policy_directory import Active, PolicyDirectory, Signature, Status, file_signature
-from .processes import SIGNALS, die_with_parent
+from .processes import SIGNALS, die_with_parent, name_process
 from .startup import StartupError
 
 logger = logging.getLogger("synapse.policy")
@@ -33,18 +34,30 @@ BUILD_TIMEOUT_S = 60.0
 RETRY_PAUSE_S = 10.0
 # So that a worker that can load nothing does not keep everybody busy.
 RELOAD_PAUSE_S = 1.0
+# A file that has not changed for so long is whole.
+SETTLE_S = 0.05
 # Workers load a change within a second; this late it is said that some have not.
 TAKEOVER_TIMEOUT_S = 5.0
 # Who starts the gateway is told what it waits for when that takes longer.
 PATIENCE_S = 1.0
+# What compiles has this name in lists of processes, where it would look like one more worker.
+COMPILER_NAME = "synapse-dlp"
+# So long after a start nobody waits for the CPU time that it takes to learn what is in force.
+LEARN_AFTER_S = 2.0
+
+
+@dataclass(slots=True)
+class _Compiling:
+    """The process that compiles. It stays: a change is made within a fifth of the time where the last one is known."""
+
+    process: BaseProcess
+    pipe: Connection
 
 
 @dataclass(slots=True)
 class _Build:
-    """A process that compiles, and what it was started for."""
+    """What it was asked for, and is not done with."""
 
-    process: BaseProcess
-    pipe: Connection
     end_by_s: float
     noticed_s: float
 
@@ -67,12 +80,14 @@ class PolicyKeeper:
         self._file = file
         self._in_charge = file_required
         self._dsn = ""
+        self._compiling: _Compiling | None = None
         self._build: _Build | None = None
         self._takeover: _Takeover | None = None
         self._active: Active | None = None
         self._status = Status(in_force={})
         # Of the file as it was last looked at, and as it was last compiled.
         self._seen: Signature | None = None
+        self._seen_s = 0.0
         self._taken: Signature | None = None
         self._wanted: frozenset[str] = frozenset()
         self._due_s: float | None = None
@@ -87,29 +102,35 @@ class PolicyKeeper:
         """Where workers say what they have and what they want."""
         return self._teller
 
+    @property
+    def channels(self) -> list[Connection]:
+        """Where something may be heard that `attend` is to be called for at once."""
+        compiling = self._compiling if self._build is not None else None
+        return [self._messages, *(() if compiling is None else (compiling.pipe,))]
+
     @contextmanager
     def starting(self) -> Iterator[None]:
-        """Compile what is not kept, beside what else has to be started. Ends with the start that wanted it."""
+        """Compile what is not kept, beside what else has to be started. Ends with a start that fails."""
         self._taken = self._seen = self._signature()
         self._begin(first=True, forget=lambda: None)
         try:
             yield
         finally:
-            self.stop()
+            if self._active is None:
+                self.stop()
 
     def prepare(self, dsn: str, *, say: Callable[[str], None] = logger.info) -> None:
         """Wait for the first policies and put them in force. Raises StartupError when there are none."""
-        assert self._build is not None, "the caller is inside starting()"
+        assert self._compiling is not None, "the caller is inside starting()"
         self._dsn = dsn
         try:
-            self._build.pipe.send_bytes(dsn.encode())
-            if not self._build.pipe.poll(PATIENCE_S):
+            self._compiling.pipe.send_bytes(dsn.encode())
+            if not self._compiling.pipe.poll(PATIENCE_S):
                 say("Compiling the DLP rules; that is done once.")
-            outcome = _outcome(self._build.pipe.recv_bytes())
+            outcome = _outcome(self._compiling.pipe.recv_bytes())
         except (EOFError, OSError):
             raise StartupError("The DLP policies were not compiled; the lines above say why.") from None
-        finally:
-            self._end_build()
+        self._build = None
         self._in_charge = self._in_charge or outcome.in_charge
         if outcome.active is None:
             lines = "\n".join(problem_text(problem) for problem in outcome.problems)
@@ -128,8 +149,8 @@ class PolicyKeeper:
         """Do what is to be done. `workers` are those that serve; `forget` lets a child go of what is the parent's."""
         self._hear()
         self._watch()
-        if self._build is not None:
-            self._look_at(self._build)
+        if self._build is not None and self._compiling is not None:
+            self._look_at(self._compiling.pipe, self._build)
         if self._build is None and self._due_s is not None and time.monotonic() >= self._due_s:
             self._due_s = None
             self._try_to_begin(forget)
@@ -138,18 +159,28 @@ class PolicyKeeper:
 
     def stop(self) -> None:
         """Nothing that is being compiled is worth finishing."""
-        self._end_build()
+        compiling, self._compiling, self._build = self._compiling, None, None
+        if compiling is not None:
+            compiling.process.kill()
+            compiling.process.join()
+            compiling.pipe.close()
+
+    def forget(self) -> None:
+        """In a child, after the fork: orders are the parent's to give."""
+        if self._compiling is not None:
+            self._compiling.pipe.close()
 
     def _signature(self) -> Signature | None:
         return None if self._file is None else file_signature(self._file)
 
     def _watch(self) -> None:
         """A change counts when it has settled: an editor may write a file in pieces."""
-        now = self._signature()
-        settled, self._seen = now == self._seen, now
-        if settled and now != self._taken:
+        now, now_s = self._signature(), time.monotonic()
+        if now != self._seen:
+            self._seen, self._seen_s = now, now_s
+        elif now != self._taken and now_s >= self._seen_s + SETTLE_S:
             self._taken = now
-            self._due_s = time.monotonic()
+            self._due_s = now_s
 
     def _hear(self) -> None:
         with suppress(EOFError, OSError):
@@ -172,10 +203,21 @@ class PolicyKeeper:
                 self._due_s = time.monotonic()
 
     def _begin(self, *, first: bool, forget: Callable[[], None]) -> None:
+        """Raises OSError."""
         order = Order(self._state_dir, self._file, file_expected=self._in_charge, first=first, wanted=self._wanted)
+        if self._compiling is not None and not self._compiling.process.is_alive():
+            self.stop()
+        pipe = (self._compiling or self._start_compiling(forget)).pipe
+        now_s = time.monotonic()
+        self._build = _Build(end_by_s=now_s + BUILD_TIMEOUT_S, noticed_s=now_s)
+        pipe.send(order)
+        if not first:
+            pipe.send_bytes(self._dsn.encode())
+
+    def _start_compiling(self, forget: Callable[[], None]) -> _Compiling:
         fork = multiprocessing.get_context("fork")
         ours, theirs = fork.Pipe()
-        child = fork.Process(target=_run, args=(order, theirs, os.getpid(), forget), name="policies")
+        child = fork.Process(target=_run, args=(theirs, ours, os.getpid(), forget), name="policies")
         with theirs:
             # Signals that are for the parent must not be answered by its handlers in the child.
             signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -183,26 +225,25 @@ class PolicyKeeper:
                 child.start()
             finally:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-        now_s = time.monotonic()
-        self._build = _Build(child, ours, end_by_s=now_s + BUILD_TIMEOUT_S, noticed_s=now_s)
-        if not first:
-            ours.send_bytes(self._dsn.encode())
+        self._compiling = _Compiling(child, ours)
+        return self._compiling
 
     def _try_to_begin(self, forget: Callable[[], None]) -> None:
         try:
             self._begin(first=False, forget=forget)
         except OSError as error:
             logger.error("the DLP policies cannot be compiled now: %s", error.strerror)  # noqa: TRY400
+            self.stop()
             self._due_s = time.monotonic() + RETRY_PAUSE_S
 
-    def _look_at(self, running: _Build) -> None:
-        if running.pipe.poll():
+    def _look_at(self, pipe: Connection, running: _Build) -> None:
+        if pipe.poll():
             try:
-                outcome = _outcome(running.pipe.recv_bytes())
+                outcome = _outcome(pipe.recv_bytes())
             except (EOFError, OSError):
                 self._failed("the process that compiled them died; its last lines are in the log")
                 return
-            self._end_build()
+            self._build = None
             self._wanted = frozenset()
             self._in_charge = self._in_charge or outcome.in_charge
             if outcome.active is None:
@@ -213,17 +254,10 @@ class PolicyKeeper:
             self._failed(f"compiling them took longer than {BUILD_TIMEOUT_S:.0f} s")
 
     def _failed(self, reason: str) -> None:
-        self._end_build()
+        self.stop()
         remedy = "nothing has changed; save the file again, or send SIGHUP, to try once more"
         problem = {"file": str(self._file or "policies"), "line": 1, "subject": "", "reason": reason, "remedy": remedy}
         self._refuse(Outcome(problems=(problem,)))
-
-    def _end_build(self) -> None:
-        running, self._build = self._build, None
-        if running is not None:
-            running.process.kill()
-            running.process.join()
-            running.pipe.close()
 
     def _refuse(self, outcome: Outcome) -> None:
         for problem in outcome.problems:
@@ -282,18 +316,35 @@ class PolicyKeeper:
             self._directory.prune({policy.key for policy in active.policies.values()})
 
 
-def _run(order: Order, pipe: Connection, parent: int, forget: Callable[[], None]) -> None:
+def _run(orders: Connection, parents: Connection, parent: int, forget: Callable[[], None]) -> None:
     """In the child. A Ctrl-C that reaches us too is the parent's to answer."""
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     die_with_parent(parent, signal.SIGKILL)
+    name_process(COMPILER_NAME)
+    parents.close()
     forget()
-    outcome = build(order, lambda: pipe.recv_bytes().decode())
-    pipe.send_bytes(
-        orjson.dumps({**asdict(outcome), "active": None if outcome.active is None else asdict(outcome.active)})
-    )
+    compiler, learned = Compiler(), False
+    while True:
+        # The parent is gone when it is at an end.
+        try:
+            order = orders.recv()
+        except EOFError:
+            return
+        orders.send_bytes(_message(compiler.build(order, lambda: orders.recv_bytes().decode())))
+        if not learned and not orders.poll(LEARN_AFTER_S):
+            compiler.learn(order)
+            learned = True
+        # What it knows now it will know for ever; to look through it again and again would slow down every build.
+        gc.collect()
+        gc.freeze()
+
+
+def _message(outcome: Outcome) -> bytes:
+    active = None if outcome.active is None else asdict(outcome.active)
+    return orjson.dumps({**asdict(outcome), "active": active})
 
 
 def _outcome(raw: bytes) -> Outcome:

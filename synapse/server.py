@@ -126,7 +126,7 @@ class Server(MPServer):
                 self.reload_signal = False
                 self._policies.reread()
                 self._supervisor.reload()
-            self._supervisor.attend(wait_s=LOOK_AFTER_INTERVAL_S)
+            self._supervisor.attend(wait_s=LOOK_AFTER_INTERVAL_S, also=self._policies.channels)
             self._policies.attend(self._supervisor.pids(), forget=partial(self._forget, None))
             if self._look_after is not None:
                 self._look_after()
@@ -158,6 +158,7 @@ class Server(MPServer):
         assert self._claim is not None, "workers are started by run()"
         self._claim.holder.close()
         self._supervisor.forget(own)
+        self._policies.forget()
 
 
 def logging_config(level: str) -> dict[str, Any]:

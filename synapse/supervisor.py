@@ -9,7 +9,7 @@ import math
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
@@ -108,12 +108,15 @@ class Supervisor:
         os.close(self._woken)
         os.close(self._wake)
 
-    def attend(self, *, wait_s: float = math.inf) -> None:
-        """Wait until something has happened or is due, at most `wait_s`, and do what is to be done."""
+    def attend(self, *, wait_s: float = math.inf, also: Iterable[Connection] = ()) -> None:
+        """Wait until something has happened or is due, at most `wait_s`, and do what is to be done.
+
+        What is heard from `also` ends the wait, and is the caller's.
+        """
         timeout_s = min(wait_s, max(0.0, self._next_due_s() - time.monotonic()))
         starting = [place.successor.ready for place in self.places if place.successor is not None]
         ends = [worker.process.sentinel for worker in self._workers()]
-        connection.wait([self._woken, *starting, *ends], None if timeout_s == math.inf else timeout_s)
+        connection.wait([self._woken, *starting, *ends, *also], None if timeout_s == math.inf else timeout_s)
         with suppress(BlockingIOError):
             os.read(self._woken, 4096)
         self._look_around()

@@ -1,7 +1,7 @@
 """Rules compiled once, as plain data that other processes on the same machine can load within milliseconds."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from .._dlp import Live, Scanner
@@ -35,8 +35,18 @@ class Compiled:
     def scanner(self) -> Scanner:
         return make_scanner(self.databases, self.hints)
 
-    def automata(self, side: Side, *, alert: bool) -> list[Live]:
-        return [table.automaton() for table in self.lives[group(side, alert=alert)]]
+    def automata(self) -> dict[str, list[Live]]:
+        """Of each group of patterns. Most rules do the same to prompts and answers: equal tables are one automaton."""
+        made: list[tuple[LiveTable, Live]] = []
+
+        def automaton(table: LiveTable) -> Live:
+            known = next((live for other, live in made if other == table), None)
+            if known is None:
+                known = table.automaton()
+                made.append((table, known))
+            return known
+
+        return {name: [automaton(table) for table in tables] for name, tables in self.lives.items()}
 
     def to_table(self) -> dict[str, Any]:
         """All but the databases, as plain data."""
@@ -45,7 +55,7 @@ class Compiled:
             "rules": [rule.to_table() for rule in self.rules],
             "patterns": [_to_row(pattern, numbers[pattern.rule.id]) for pattern in self.patterns],
             "hints": self.hints,
-            "lives": {name: [asdict(table) for table in tables] for name, tables in self.lives.items()},
+            "lives": {name: [table.to_table() for table in tables] for name, tables in self.lives.items()},
         }
 
     @classmethod

@@ -6,6 +6,7 @@ stream has to decide.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import chain, product
 
 from .._dlp import CONTEXT_CHARS
@@ -14,6 +15,8 @@ from .shadow import fold
 
 # The longest word of a context, with the separators that may stand in it.
 WORD_CHARS_MAX = 48
+# What is derived from a word is kept, as it is from a core: the rules that come with Synapse have 4,100 words.
+WORDS_KEPT_MAX = 16_384
 
 # Between the parts of a word: "account number", "account_number", "accountNumber", "account-no", "acc. no", "driver's".
 _GAPS = ("", " ", "_", "-", ".", "/", "'", ". ")
@@ -72,12 +75,13 @@ def word_expression(word: str) -> str:
     return _GAP.join("".join(map(_either_case, part)) for part in parts) + _REST * starred
 
 
-def sought(word: str, *, assigned: bool) -> list[str]:
+@lru_cache(WORDS_KEPT_MAX)
+def sought(word: str, *, assigned: bool) -> tuple[str, ...]:
     """What to look for in a text to see whether the word may stand there: expressions of literals, in any letter case.
 
     Thousands of literals are found at the price of a few expressions with classes between their parts.
     """
-    return list(dict.fromkeys(chain.from_iterable(_sought(one, assigned=assigned) for one in spellings(word))))
+    return tuple(dict.fromkeys(chain.from_iterable(_sought(one, assigned=assigned) for one in spellings(word))))
 
 
 def _sought(word: str, *, assigned: bool) -> list[str]:

@@ -6,8 +6,11 @@ longer than its pattern's width anyway, and an automaton without counters stays 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 from .._dlp import Live
+from .language import CORES_KEPT_MAX, parse
 from .patterns import Core
 from .positions import Positions
 
@@ -36,6 +39,10 @@ class LiveTable:
             reach=self.reach,
         )
 
+    def to_table(self) -> dict[str, Any]:
+        """It as plain data. Not by `asdict`, which copies each of its ten thousand parts."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 def live_tables(cores: Sequence[Core]) -> list[LiveTable]:
     """One table for each band of widths that there are patterns of."""
@@ -48,23 +55,42 @@ def live_tables(cores: Sequence[Core]) -> list[LiveTable]:
 
 
 def _table(cores: Iterable[Core]) -> LiveTable:
-    positions = Positions()
+    labels: list[frozenset[int]] = []
+    before: list[list[int]] = []
     starts: list[frozenset[int] | None] = []
     reach = 0
     for core in cores:
-        first = positions.add(core.node).first
-        allowed = _ANY - core.left
-        starts += [allowed if position in first else None for position in range(len(starts), len(positions.labels))]
+        part, offset, allowed = _positions(core.source), len(labels), _ANY - core.left
+        labels += part.labels
+        before += [[offset + position for position in some] for some in part.before]
+        starts += [allowed if position in part.first else None for position in range(len(part.labels))]
         reach = max(reach, core.pattern.widest)
-    numbers = {some: number for number, some in enumerate(dict.fromkeys([*positions.labels, *filter(None, starts)]))}
+    numbers = {some: number for number, some in enumerate(dict.fromkeys([*labels, *filter(None, starts)]))}
     return LiveTable(
         sets=[_bitmap(some) for some in numbers],
-        labels=[numbers[label] for label in positions.labels],
-        before=[sorted(some) for some in positions.before],
+        labels=[numbers[label] for label in labels],
+        before=before,
         starts=[-1 if start is None else numbers[start] for start in starts],
         reach=reach,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The positions of one core, numbered from 0 on: those before each are in order."""
+
+    labels: tuple[frozenset[int], ...]
+    before: tuple[tuple[int, ...], ...]
+    first: frozenset[int]
+
+
+@lru_cache(CORES_KEPT_MAX)
+def _positions(source: str) -> _Part:
+    positions = Positions()
+    first = positions.add(parse(source)).first
+    return _Part(tuple(positions.labels), tuple(tuple(sorted(some)) for some in positions.before), first)
+
+
+@lru_cache(CORES_KEPT_MAX)
 def _bitmap(some: frozenset[int]) -> str:
     return sum(1 << byte for byte in some).to_bytes(32, "little").hex()

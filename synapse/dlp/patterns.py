@@ -6,6 +6,7 @@ end of a variable-length match is reported; so it gives hints, and `re` has the 
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import hyperscan
@@ -14,12 +15,12 @@ from .._dlp import CONTEXT_CHARS, EDGE, Automaton, Matcher, Scanner
 from .acceptance import Acceptance, acceptance
 from .context import sought
 from .findings import STRENGTH, Side
-from .language import Node, PatternError, alphabet, beginning, char_class, forward, parse, render, width
+from .language import CORES_KEPT_MAX, Node, PatternError, alphabet, beginning, char_class, forward, parse, render, width
 from .positions import heads, ways_of
 from .programs import automaton
 from .rules import Rule, RuleError
 from .surroundings import condition, in_context
-from .triggers import trigger
+from .triggers import Trigger, trigger
 
 _ANY = frozenset(range(256))
 _DIGITS = frozenset(b"0123456789")
@@ -104,6 +105,7 @@ class Core:
     """A pattern, and what is only needed to compile it."""
 
     pattern: Pattern
+    source: str
     node: Node
     left: frozenset[int]
 
@@ -140,18 +142,35 @@ def _standing(rule: Rule, *, needs_context: bool) -> tuple[int, int]:
 
 def _compile_core(index: int, rule: Rule, source: str, *, needs_context: bool) -> Core:
     try:
-        node = parse(source)
-        left, right = char_class(rule.left), char_class(rule.right)
+        form = _form(source, rule.left, rule.right)
         run = _compile_run(rule)
     except PatternError as error:
         raise RuleError(rule.id, str(error)) from error
-    if left & frozenset(EDGE):
+    if form.left & frozenset(EDGE):
         raise RuleError(rule.id, "`left` contains a line feed, which stands for the beginning of a text; leave it out")
-    narrowest, widest = width(node)
-    before = f"(?<!{render(left)})" if left else ""
-    after = f"(?!{render(right)})" if right else ""
-    guarded = f"{before}(?:{forward(node)}){after}"
-    return Core(Pattern(index, rule, guarded, heads(node, left), narrowest, widest, run, needs_context), node, left)
+    pattern = Pattern(index, rule, form.guarded, form.heads, form.narrowest, form.widest, run, needs_context)
+    return Core(pattern, source, form.node, form.left)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What a core and its guards come to, whatever rule they are of."""
+
+    node: Node
+    left: frozenset[int]
+    guarded: str
+    heads: bytes
+    narrowest: int
+    widest: int
+
+
+@lru_cache(CORES_KEPT_MAX)
+def _form(source: str, left: str, right: str) -> _Form:
+    """Raises PatternError."""
+    node, behind, ahead = parse(source), char_class(left), char_class(right)
+    before = f"(?<!{render(behind)})" if behind else ""
+    after = f"(?!{render(ahead)})" if ahead else ""
+    return _Form(node, behind, f"{before}(?:{forward(node)}){after}", heads(node, behind), *width(node))
 
 
 def _compile_rest(rule: Rule) -> None:
@@ -208,16 +227,16 @@ def find_hints(cores: Sequence[Core]) -> list[Hint]:
 
 def _triggers(cores: Iterable[Core]) -> Iterator[Hint]:
     """Triggers, equal ones together. Those which lead the cores of a rule behind a guard are one expression."""
-    groups: dict[tuple[str, frozenset[int]], list[tuple[Core, Node]]] = {}
+    groups: dict[tuple[str, frozenset[int]], list[tuple[Core, str]]] = {}
     alone: dict[str, list[int]] = {}
     for core in cores:
         if core.pattern.needs_context:
             continue
-        found = trigger(core.node)
-        if found.leads and core.left and _gains_by_guard(beginning(found.node)):
-            groups.setdefault((core.pattern.rule.id, core.left), []).append((core, found.node))
+        found, expression, gains_by_guard = _trigger(core.source)
+        if found.leads and core.left and gains_by_guard:
+            groups.setdefault((core.pattern.rule.id, core.left), []).append((core, expression))
         else:
-            alone.setdefault(forward(found.node), []).append(core.pattern.index)
+            alone.setdefault(expression, []).append(core.pattern.index)
     for (_, left), members in groups.items():
         expressions = tuple(render(_ANY - left) + expression for expression in _leading(members))
         yield Hint(expressions, tuple(core.pattern.index for core, _ in members))
@@ -225,20 +244,33 @@ def _triggers(cores: Iterable[Core]) -> Iterator[Hint]:
         yield Hint((expression,), tuple(indices))
 
 
-def _leading(members: Sequence[tuple[Core, Node]]) -> list[str]:
+@lru_cache(CORES_KEPT_MAX)
+def _trigger(source: str) -> tuple[Trigger, str, bool]:
+    """The trigger of a core, its expression, and whether it is found faster with a guard before it."""
+    found = trigger(parse(source))
+    return found, forward(found.node), _gains_by_guard(beginning(found.node))
+
+
+def _leading(members: Sequence[tuple[Core, str]]) -> list[str]:
     """What the cores of one rule begin with: their triggers, or where these are many, the kinds of characters."""
-    expressions = list(dict.fromkeys(forward(node) for _, node in members))
+    expressions = list(dict.fromkeys(expression for _, expression in members))
     if len(expressions) > _ALTERNATIVES_MAX and all(core.pattern.narrowest >= _KINDS_CHARS for core, _ in members):
         kinds: dict[tuple[str, ...], list[tuple[frozenset[int], ...]]] = {}
         for core, _ in members:
-            for way in ways_of(core.node, _KINDS_CHARS):
-                kinds.setdefault(tuple(map(_kind, way)), []).append(way)
+            for kind, way in _beginnings(core.source):
+                kinds.setdefault(kind, []).append(way)
         if len(kinds) <= _ALTERNATIVES_MAX and all(_is_rare(kind) for kind in kinds):
             return [
                 "".join(render(frozenset[int]().union(*place)) for place in zip(*ways, strict=True))
                 for ways in kinds.values()
             ]
     return [f"(?:{'|'.join(expressions)})"]
+
+
+@lru_cache(CORES_KEPT_MAX)
+def _beginnings(source: str) -> tuple[tuple[tuple[str, ...], tuple[frozenset[int], ...]], ...]:
+    """The ways in which a match of a core may begin, each behind the kinds of its characters."""
+    return tuple((tuple(map(_kind, way)), way) for way in ways_of(parse(source), _KINDS_CHARS))
 
 
 def _is_rare(kinds: Sequence[str]) -> bool:
@@ -266,7 +298,7 @@ def _words(cores: Iterable[Core]) -> Iterator[Hint]:
     for core in cores:
         rule = core.pattern.rule
         if core.pattern.needs_context:
-            for word in dict.fromkeys(tuple(sought(word, assigned=rule.assigned)) for word in rule.context):
+            for word in dict.fromkeys(sought(word, assigned=rule.assigned) for word in rule.context):
                 words.setdefault(word, []).append(core.pattern.index)
     for expressions, patterns in words.items():
         yield Hint(expressions, tuple(patterns), CONTEXT_CHARS, any_case=True)

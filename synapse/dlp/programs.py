@@ -4,10 +4,11 @@ The instructions are those of a matcher that follows all ways at once, the prefe
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from re import _constants, _parser  # type: ignore[attr-defined]  # CPython's regex parser; typeshed leaves it out
 from typing import Any
+from weakref import WeakValueDictionary
 
 from .._dlp import Automaton
 
@@ -28,12 +29,28 @@ class _UnsupportedError(Exception):
     """An expression that only `re` can run."""
 
 
+# The automata that somebody has, by what they are made of.
+_shared: WeakValueDictionary[tuple[Hashable, ...], Automaton] = WeakValueDictionary()
+
+
 def automaton(source: bytes, *, anywhere: bool = False) -> Automaton:
     """It compiles when it is first needed."""
-    return Automaton(partial(compiled, source, anywhere=anywhere), anywhere=anywhere)
+    return shared(compiled, source, anywhere, anywhere=anywhere)
 
 
-def compiled(source: bytes, *, anywhere: bool = False) -> tuple[bytes, Program | None]:
+def shared(make: Callable[..., tuple[bytes, Program | None]], *words: Hashable, anywhere: bool = False) -> Automaton:
+    """The automaton that `make` makes of these words, when it is first needed; the same one for all who have it.
+
+    The rules before and after a change are nearly the same, as are those of two policies: what is compiled, and the
+    states that texts have needed, serve them all.
+    """
+    known = _shared.get((make, *words))
+    if known is None:
+        known = _shared[make, *words] = Automaton(partial(make, *words), anywhere=anywhere)
+    return known
+
+
+def compiled(source: bytes, anywhere: bool = False) -> tuple[bytes, Program | None]:
     """What an automaton asks for. Raises re.error."""
     return source, program(source, anywhere=anywhere)
 

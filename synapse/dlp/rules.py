@@ -107,6 +107,10 @@ class Rule:
         return {**table, **{name: tuple(map(_table_of, some)) for name, some in examples.items()}}
 
 
+_KNOWN = frozenset(field.name for field in fields(Rule))
+_NEEDED = frozenset(field.name for field in fields(Rule) if field.default is MISSING)
+
+
 def _table_of(example: Example) -> dict[str, str]:
     return {"text": example.text, "why": example.why, "before": example.before}
 
@@ -154,11 +158,9 @@ def _texts(value: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _refuse_keys(name: str, table: Mapping[str, Any]) -> None:
-    known = {field.name for field in fields(Rule)}
-    needed = {field.name for field in fields(Rule) if field.default is MISSING}
-    if unknown := sorted(set(table) - known):
-        raise RuleError(name, f"unknown key {', '.join(unknown)}; known are: {', '.join(sorted(known))}")
-    if missing := sorted(needed - set(table)):
+    if unknown := sorted(table.keys() - _KNOWN):
+        raise RuleError(name, f"unknown key {', '.join(unknown)}; known are: {', '.join(sorted(_KNOWN))}")
+    if missing := sorted(_NEEDED - table.keys()):
         raise RuleError(name, f"{', '.join(missing)} is missing")
 
 

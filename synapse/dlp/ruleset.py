@@ -13,8 +13,8 @@ from typing import Self
 import hyperscan
 import orjson
 
-from .._dlp import EDGE, Detector, Redactor, judge, redacted
-from .compilation import Compiled, CompileDatabase, acts, compile_rules
+from .._dlp import EDGE, Detector, Live, Redactor, judge, redacted
+from .compilation import Compiled, CompileDatabase, acts, compile_rules, group
 from .findings import STRENGTH, Action, Finding, Scan, Side
 from .options import DEFAULT_OPTIONS, PolicyOptions
 from .patterns import Checks, compile_database
@@ -51,9 +51,9 @@ class Ruleset:
         self.version = version_of(self.rules, options) if version is None else version
         self._compiled = compiled
         self._scanner = compiled.scanner()
-        checks = {rule.id: Checks(rule) for rule in self.rules}
-        self._acting = {side: self._detector(side, checks, alert=False) for side in Side}
-        self._alerts = {side: self._detector(side, checks, alert=True) for side in Side}
+        checks, lives = {rule.id: Checks(rule) for rule in self.rules}, compiled.automata()
+        self._acting = {side: self._detector(side, checks, lives, alert=False) for side in Side}
+        self._alerts = {side: self._detector(side, checks, lives, alert=True) for side in Side}
 
     @classmethod
     def compile(
@@ -191,12 +191,14 @@ class Ruleset:
             return Scan((), "none", text)
         return Scan(tuple(found), _strongest(found), redacted(text, found))
 
-    def _detector(self, side: Side, checks: Mapping[str, Checks], *, alert: bool) -> Detector:
+    def _detector(
+        self, side: Side, checks: Mapping[str, Checks], lives: Mapping[str, Sequence[Live]], *, alert: bool
+    ) -> Detector:
         patterns = [pattern for pattern in self._compiled.patterns if acts(pattern, side, alert=alert)]
         matchers = [pattern.matcher(side, checks[pattern.rule.id]) for pattern in patterns]
         return Detector(
             matchers,
-            lives=self._compiled.automata(side, alert=alert),
+            lives=lives[group(side, alert=alert)],
             scan=self._scanner,
             left_chars=LEFT_CHARS if any(matcher.conditional for matcher in matchers) else 1,
         )

@@ -6,12 +6,11 @@ is redacted a second time must not change because a placeholder is shorter than 
 
 import re
 from collections.abc import Callable
-from functools import partial
 
-from .._dlp import CONTEXT_CHARS, RULE_ID_CHARS_MAX, Automaton, WordsBefore
+from .._dlp import CONTEXT_CHARS, RULE_ID_CHARS_MAX, WordsBefore
 from .assignment import leads, name_part
 from .context import context_source
-from .programs import Program, compiled
+from .programs import Program, compiled, shared
 from .rules import Rule
 
 Condition = Callable[[bytes, int], bool]
@@ -45,9 +44,10 @@ def stands_apart(window: bytes, start: int) -> bool:
 
 def in_context(rule: Rule) -> WordsBefore:
     """Whether a word of a rule's context stands before a place. Its expressions are compiled when first needed."""
-    return WordsBefore(Automaton(partial(_words, rule)), leads=leads if rule.assigned else None)
+    words = shared(_words, rule.context, rule.between, rule.assigned)
+    return WordsBefore(words, leads=leads if rule.assigned else None)
 
 
-def _words(rule: Rule) -> tuple[bytes, Program | None]:
+def _words(context: tuple[str, ...], between: str, assigned: bool) -> tuple[bytes, Program | None]:
     """Raises PatternError."""
-    return compiled(name_part(rule.context) if rule.assigned else context_source(rule.context, rule.between))
+    return compiled(name_part(context) if assigned else context_source(context, between))

@@ -22,6 +22,7 @@ import pytest
 from fixtures_gateway import Gateway, KeyMaker, free_port, running_gateway, wait_until
 
 from synapse.policy_build import Order, prepare
+from synapse.policy_keeper import COMPILER_NAME
 from synapse.postgres.embedded import EmbeddedPostgres, borrowed_server
 
 CHAT = {"model": "echo", "messages": [{"role": "user", "content": "hello"}]}
@@ -69,6 +70,18 @@ def forked_children(pid: int) -> list[int]:
         own = Path(f"/proc/{pid}/cmdline").read_bytes()
         return [child for child, command in children(pid).items() if command == own]
     return []
+
+
+def serving(pid: int) -> list[int]:
+    """The workers of a gateway that has started: what compiles the rules has a name."""
+    return [child for child in forked_children(pid) if name(child) != COMPILER_NAME]
+
+
+def name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def first_workers(pid: int) -> list[int]:
@@ -212,14 +225,14 @@ def test_a_reload_replaces_all_workers_and_refuses_no_connection(
 ) -> None:
     with running_gateway(public_tmp_path, demo_url, server={"workers": workers}) as gateway, Load(gateway) as load:
         for _ in range(3):
-            old = set(forked_children(gateway.process.pid))
+            old = set(serving(gateway.process.pid))
             gateway.process.send_signal(signal.SIGHUP)
             wait_until(
-                lambda old=old: (now := set(forked_children(gateway.process.pid))) and not now & old and len(now),
+                lambda old=old: (now := set(serving(gateway.process.pid))) and not now & old and len(now),
                 timeout_s=30,
                 what="the new workers",
             )
-            wait_until(lambda: len(forked_children(gateway.process.pid)) == workers, what="the end of the reload")
+            wait_until(lambda: len(serving(gateway.process.pid)) == workers, what="the end of the reload")
         answers = load.answers
         wait_until(lambda: load.answers > answers + 50, what="answers of the new workers")
     assert load.refused == []
@@ -249,11 +262,11 @@ def test_workers_outlive_a_reload_that_fails_and_dead_ones_come_back_with_the_da
         public_tmp_path, demo_url, environ={"DATABASE_URL": database.dsn()}, server={"workers": 2}
     ) as gateway:
         key = new_key(gateway, "echo")
-        before = set(forked_children(gateway.process.pid))
+        before = set(serving(gateway.process.pid))
         database.stop()
         gateway.process.send_signal(signal.SIGHUP)
         wait_until(lambda: "the reload is given up" in log.read_text(), timeout_s=30, what="the failure")
-        assert set(forked_children(gateway.process.pid)) == before
+        assert set(serving(gateway.process.pid)) == before
         assert gateway.post(CHAT, key=key)[0] == 200
 
         victim = min(before)
@@ -266,12 +279,12 @@ def test_workers_outlive_a_reload_that_fails_and_dead_ones_come_back_with_the_da
         database.start()
 
         def replaced() -> bool:
-            return len(now := set(forked_children(gateway.process.pid))) == 2 and before - {victim} < now
+            return len(now := set(serving(gateway.process.pid))) == 2 and before - {victim} < now
 
         wait_until(replaced, timeout_s=30, what="the replacement")
-        settled = set(forked_children(gateway.process.pid))
+        settled = set(serving(gateway.process.pid))
         KeyMaker(gateway).wait_known(key)
-        assert set(forked_children(gateway.process.pid)) == settled
+        assert set(serving(gateway.process.pid)) == settled
 
 
 @pytest.mark.parametrize("pause_s", [0.0, 0.02, 0.05, 0.1])

@@ -14,6 +14,8 @@ import pytest
 from fixtures_gateway import Gateway, running_gateway, wait_until
 from policy_support import PolicyFile, ask, ask_often, gateway_with_policies, new_key, own_rule
 
+from synapse.policy_keeper import COMPILER_NAME
+
 CARD = "4111 1111 1111 1111"
 
 
@@ -234,11 +236,12 @@ def worker_pids(gateway: Gateway) -> list[int]:
     pid = gateway.process.pid
     own = Path(f"/proc/{pid}/cmdline").read_bytes()
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in children if _command(int(child)) == own]
+    forked = [int(child) for child in children if _said_of(int(child), "cmdline") == own]
+    return [child for child in forked if _said_of(child, "comm").decode().strip() != COMPILER_NAME]
 
 
-def _command(pid: int) -> bytes:
+def _said_of(pid: int, what: str) -> bytes:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/{what}").read_bytes()
     except OSError:
         return b""

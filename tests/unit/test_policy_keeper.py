@@ -125,9 +125,11 @@ def test_a_change_comes_into_force_and_the_worker_that_has_it_is_counted(parent:
 def test_a_compiler_that_dies_later_changes_nothing_and_is_told(parent: Parent) -> None:
     parent.start()
     before = parent.active
+    (child,) = compilers()
+    os.kill(child.pid, signal.SIGSTOP)  # so that it is not done before it dies
     parent.file.write_text('[policies.default]\npacks = ["core"]\nviews = false\n')
-    parent.until(compilers)
-    os.kill(compilers()[0].pid, signal.SIGKILL)
+    parent.until(lambda: len(parent.keeper.channels) == 2)
+    os.kill(child.pid, signal.SIGKILL)
     parent.until(lambda: parent.status["problems"])
     assert "died" in parent.status["problems"][0]["reason"]
     assert parent.active == before
@@ -135,6 +137,26 @@ def test_a_compiler_that_dies_later_changes_nothing_and_is_told(parent: Parent) 
     parent.keeper.reread()
     parent.until(lambda: parent.active.generation > before.generation)
     assert parent.status["problems"] == []
+
+
+def test_one_process_compiles_every_change_and_another_one_when_it_has_died(parent: Parent) -> None:
+    """It stays, since what it knows of the rules makes the next change cheap; nobody waits for one that is dead."""
+    parent.start()
+    (child,) = compilers()
+
+    def compiled_by(word: str) -> int | None:
+        generation = parent.active.generation
+        parent.file.write_text(SMALL + word)
+        parent.until(lambda: parent.active.generation > generation)
+        (now,) = compilers()
+        return now.pid
+
+    assert compiled_by("views = false\n") == compiled_by('mode = "monitor"\n') == child.pid
+    os.kill(child.pid, signal.SIGKILL)
+    child.join()
+    assert compiled_by('unscanned = "alert"\n') != child.pid
+    assert parent.status["problems"] == []
+    assert len(parent.keeper.channels) == 1, "what is heard at once is only what is waited for"
 
 
 def test_a_policy_that_a_key_wants_is_compiled(parent: Parent) -> None:

@@ -24,6 +24,7 @@ cdef class Automaton:
     """
 
     cdef:
+        object __weakref__
         readonly bint anywhere
         Py_ssize_t looked_at  # how many bytes the last run read
         bytes _source
