@@ -3,11 +3,13 @@
 `DB_PASSWORD=…`, `"apiKey": "…"`, `token => …`, `<secret>…`, `--password …`, `name: API_KEY, value: …`, "the key is …".
 """
 
-import re
 from collections.abc import Iterable
+from functools import cache
 from itertools import chain
 
+from .._dlp import Assignment
 from .context import LETTERS, spellings, word_expression
+from .programs import automaton
 
 # A hump of camelCase separates words as a non-letter does: "password" is a word of `dbPassword` and `passwordProd`.
 _HUMP = "(?<=[a-z0-9])(?=[A-Z])"
@@ -25,22 +27,20 @@ _VALUE_FOLLOWS = ("key", "token", "secret", "word", "bearer", "basic", "identifi
 
 _QUOTES = "\"'`\\\\"
 _OPENING = rf"[=:>(|{_QUOTES}\s]{{0,16}}"
-_FOLLOWED = "|".join(f"(?<=(?i:{word}))" for word in _VALUE_FOLLOWS)
-_UNSIGNED = rf"[ ](?:is|ist|est)[ :][{_QUOTES}\s]{{0,2}}|(?:{_FOLLOWED})[ ][{_QUOTES}]{{0,2}}"
 # Lists of variables give name and value under names of their own.
 _ITS_VALUE = rf"(?:[{_QUOTES}\s,]{{1,28}}[Vv]alue[{_QUOTES}\s]{{0,3}})?"
 
-# From the end of the word to the value: the rest of the name, the sign, what opens the value.
-_LEADS = re.compile(
-    rf"(?P<rest>[A-Za-z0-9_. \-{LETTERS}]{{0,23}}[A-Za-z0-9_{LETTERS}])?"
-    rf"(?:[{_QUOTES})\]\s]{{0,16}}{_ITS_VALUE}[=:>,(|?]{_OPENING}|{_UNSIGNED})\Z".encode("ascii")
+# From the end of the name to the value: the sign, what opens the value.
+_SIGNED = rf"(?:[{_QUOTES})\]\s]{{0,16}}{_ITS_VALUE}[=:>,(|?]{_OPENING}|[ ](?:is|ist|est)[ :][{_QUOTES}\s]{{0,2}})\Z"
+_UNSIGNED = rf"[ ][{_QUOTES}]{{0,2}}\Z"
+_FOLLOWED = rf"(?i:{'|'.join(_VALUE_FOLLOWS)})\Z"
+_ENDS_HARMLESS = "|".join(
+    rf"[_. \-](?i:{word})\Z|[a-z0-9]{word.capitalize()}\Z|[a-z]{word.upper()}\Z" for word in _HARMLESS
 )
-_ENDS_HARMLESS = re.compile(
-    "|".join(rf"[_. \-](?i:{word})|[a-z0-9]{word.capitalize()}|[a-z]{word.upper()}" for word in _HARMLESS)
-    .join(("(?:", r")\Z"))
-    .encode("ascii")
-)
-_HARMLESS_CHARS = 1 + max(map(len, _HARMLESS))
+_LETTER_BYTES = bytes((*range(0x41, 0x5B), *range(0x61, 0x7B), *range(0xC0, 0xFF)))
+# Of the rest of a name, behind the word; it may be in several words, and ends in a letter or a figure.
+_REST_CHARS = 24
+_ENDS_A_NAME = _LETTER_BYTES + b"0123456789_"
 
 
 def name_part(words: Iterable[str]) -> bytes:
@@ -49,11 +49,17 @@ def name_part(words: Iterable[str]) -> bytes:
     return f"{_BEGINS}(?:{every}){_ENDS}".encode("ascii")
 
 
-def leads(window: bytes, end: int, start: int) -> bool:
-    """Whether a word that ends at `end` is in the name of what begins at `start`."""
-    found = _LEADS.match(window, end, start)
-    if found is None:
-        return False
-    named = found.end("rest")
-    # A word may itself say `id`; what a name adds to it may not.
-    return named < 0 or _ENDS_HARMLESS.search(window, max(0, named - _HARMLESS_CHARS), named) is None
+@cache
+def assignment() -> Assignment:
+    """From a word in a name to the value. Its states are worth sharing by all rules."""
+    return Assignment(
+        rest=_ENDS_A_NAME + b". -",
+        last=_ENDS_A_NAME,
+        rest_max=_REST_CHARS,
+        signed=automaton(_SIGNED.encode("ascii")),
+        unsigned=automaton(_UNSIGNED.encode("ascii")),
+        before=automaton(_FOLLOWED.encode("ascii")),
+        before_max=max(map(len, _VALUE_FOLLOWS)),
+        harmless=automaton(_ENDS_HARMLESS.encode("ascii")),
+        harmless_max=1 + max(map(len, _HARMLESS)),
+    )

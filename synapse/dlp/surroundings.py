@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 
 from .._dlp import CONTEXT_CHARS, RULE_ID_CHARS_MAX, WordsBefore
-from .assignment import leads, name_part
+from .assignment import assignment, name_part
 from .context import context_source
 from .programs import Program, compiled, shared
 from .rules import Rule
@@ -45,7 +45,7 @@ def stands_apart(window: bytes, start: int) -> bool:
 def in_context(rule: Rule) -> WordsBefore:
     """Whether a word of a rule's context stands before a place. Its expressions are compiled when first needed."""
     words = shared(_words, rule.context, rule.between, rule.assigned)
-    return WordsBefore(words, leads=leads if rule.assigned else None)
+    return WordsBefore(words, leads=assignment() if rule.assigned else None)
 
 
 def _words(context: tuple[str, ...], between: str, assigned: bool) -> tuple[bytes, Program | None]:

@@ -225,7 +225,6 @@ NAMED: dict[str, Callable[[Case], Any]] = {
     "reach": _width,
     "index": lambda case: case.chance.randrange(4),
     "make": lambda case: case.meddler(lambda: (case.chance.choice(hostile.EXPRESSIONS), _program(case))),
-    "leads": lambda case: case.meddler(lambda: case.chance.random() < 0.5),
     "narrowest": lambda case: 1,
     "heads": lambda case: case.chance.choice((b"\x7f", b"\x01", b"\xff")) * 256,
     "event": lambda case: b"".join(case.chance.choice(EVENT_PARTS) for _ in range(case.chance.randrange(5))),

@@ -15,18 +15,73 @@ cdef bytes _PLACEHOLDER = b"[REDACTED:"
 
 
 @cython.final
+cdef class Assignment:
+    """Whether a part of a name that ends at a place leads to a value that begins at another.
+
+    `rest` are the bytes that the rest of a name may have, and `last` those that it may end in; of `rest_max` bytes at
+    most, it is as long as it can be. Behind the name `signed` matches up to the value, or `unsigned` does behind one of
+    the words of `before`, of `before_max` bytes. A name does not count when `harmless` matches at its end, where that
+    is behind the part; `harmless_max` bytes are looked at.
+    """
+
+    cdef:
+        unsigned char _rest[256]  # 1 for what may be in it, 3 for what may end it
+        Py_ssize_t _rest_max, _before_max, _harmless_max
+        Automaton _signed, _unsigned, _before, _harmless
+
+    def __cinit__(self, *, bytes rest not None, bytes last not None, Py_ssize_t rest_max, Automaton signed not None,
+                  Automaton unsigned not None, Automaton before not None, Py_ssize_t before_max,
+                  Automaton harmless not None, Py_ssize_t harmless_max):
+        cdef unsigned char byte
+        if not (0 <= rest_max <= TEXT_MAX and 0 <= before_max <= TEXT_MAX and 0 <= harmless_max <= TEXT_MAX):
+            raise ValueError("what is looked at has a width")
+        memset(self._rest, 0, sizeof(self._rest))
+        for byte in rest:
+            self._rest[byte] |= 1
+        for byte in last:
+            self._rest[byte] = 3
+        self._rest_max, self._before_max, self._harmless_max = rest_max, before_max, harmless_max
+        self._signed, self._unsigned, self._before, self._harmless = signed, unsigned, before, harmless
+
+    def __call__(self, bytes window not None, Py_ssize_t end, Py_ssize_t start) -> bool:
+        if not 0 <= end <= start <= len(window):
+            raise ValueError("the places are in the window, one before the other")
+        return self.leads(window, end, start)
+
+    cdef bint leads(self, bytes window, Py_ssize_t end, Py_ssize_t start) except -1:
+        cdef:
+            const unsigned char* characters = <const unsigned char*> PyBytes_AS_STRING(window)
+            Py_ssize_t named = end, last = min(start, end + self._rest_max)
+        while named < last and self._rest[characters[named]]:
+            named += 1
+        while named > end:
+            if self._rest[characters[named - 1]] == 3 and self._follows(window, named, start):
+                # A word may itself say `id`; what a name adds to it may not.
+                return self._harmless.find(window, max(0, named - self._harmless_max), named, named) < 0
+            named -= 1
+        return self._follows(window, end, start)
+
+    cdef bint _follows(self, bytes window, Py_ssize_t end, Py_ssize_t start) except -1:
+        """Whether what stands between a name and a value makes it that."""
+        if self._signed.run(window, end, start) >= 0:
+            return True
+        return (self._unsigned.run(window, end, start) >= 0
+                and self._before.find(window, max(0, end - self._before_max), end, end) >= 0)
+
+
+@cython.final
 cdef class WordsBefore:
     """Whether a word stands shortly before a place, behind the last placeholder.
 
     `words` matches the words where they begin, up to one character behind the place. With `leads` they are parts of
-    names: `words` matches up to the place, and `leads(window, end, start)` tells whether the end of a word leads to it.
+    names: `words` matches up to the place, and `leads` tells whether the end of a word leads to it.
     """
 
     cdef:
         Automaton _words
-        object _leads
+        Assignment _leads
 
-    def __cinit__(self, Automaton words not None, *, leads=None):
+    def __cinit__(self, Automaton words not None, *, Assignment leads=None):
         self._words, self._leads = words, leads
 
     def compile(self) -> None:
@@ -51,7 +106,9 @@ cdef class WordsBefore:
             return False
         behind = _behind_placeholder(window, first, start)
         while True:
-            if at >= behind and (self._leads is None or self._leads(window, self._words.run(window, at, end), start)):
+            if at >= behind and (
+                self._leads is None or self._leads.leads(window, self._words.run(window, at, end), start)
+            ):
                 return True
             at = self._words.find(window, max(at + 1, behind), start, end)
             if at < 0:

@@ -88,13 +88,15 @@ _SEED_WORDS = frozenset((12, 15, 18, 21, 24))
 def crypto_seed_phrase(match: bytes) -> bool:
     """BIP-39: each word is eleven bits, and the last of them are the beginning of the SHA-256 of the others."""
     words = _WORD.findall(match.lower())
-    numbers = [_seed_words().get(word, -1) for word in words]
-    if len(numbers) not in _SEED_WORDS or min(numbers) < 0:
+    known = _seed_words()
+    if len(words) not in _SEED_WORDS or not known.keys() >= set(words):
         return False
-    bits = "".join(f"{number:011b}" for number in numbers)
-    check = len(bits) // 33
-    secret = int(bits[:-check], 2).to_bytes(check * 4, "big")
-    return f"{hashlib.sha256(secret).digest()[0]:08b}"[:check] == bits[-check:]
+    bits = 0
+    for word in words:
+        bits = bits << 11 | known[word]
+    check_bits = len(words) // 3
+    secret = (bits >> check_bits).to_bytes(check_bits * 4, "big")
+    return hashlib.sha256(secret).digest()[0] >> (8 - check_bits) == bits & ((1 << check_bits) - 1)
 
 
 @cache

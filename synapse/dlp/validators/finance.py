@@ -1,6 +1,7 @@
 """Payment cards, bank accounts and securities."""
 
 import re
+from functools import cache
 
 from .checksums import alphanumerics, digits, luhn, mod97, value, weighted
 from .countries import ALPHA_2
@@ -40,17 +41,25 @@ def credit_card(match: bytes) -> bool:
 
 
 def _card_issued(number: bytes) -> bool:
-    length = len(number)
-    return any(
-        length in lengths and first <= number[: len(first)] <= (last or first) for first, last, lengths in _CARD_RANGES
+    return len(number) in _card_lengths(number[:_ISSUER_DIGITS])
+
+
+# By the first digits, of which no range names more.
+_ISSUER_DIGITS = 4
+
+
+@cache
+def _card_lengths(begins: bytes) -> frozenset[int]:
+    return frozenset[int]().union(
+        *(lengths for first, last, lengths in _CARD_RANGES if first <= begins[: len(first)] <= (last or first))
     )
 
 
 def _card_layout(match: bytes) -> bool:
     """One piece, printed groups, or equal groups with the same sign between all of them; not a table of numbers."""
-    lengths = tuple(map(len, _NOT_DIGITS.split(match)))
-    if len(lengths) == 1:
+    if match.isdigit():
         return True
+    lengths = tuple(map(len, _NOT_DIGITS.split(match)))
     if lengths in _CARD_LAYOUTS:
         return True
     return len(set(_NOT_DIGITS.findall(match))) == 1 and len(set(lengths[:-1])) == 1 and lengths[-1] <= lengths[0]

@@ -4,35 +4,36 @@ import base64
 import binascii
 import re
 
+from ..._dlp import DIGIT, kinds
+from ..programs import automaton
 from .secrets import not_placeholder
 
 # A variable, a template, a hole to fill in: `${DB_PASSWORD}`, `%s`, `<password>`, `{{ pw }}`, `****`, `...`, `xxx`.
-_TEMPLATE = re.compile(
-    rb"[$@#%][A-Za-z_][A-Za-z0-9_.]*[%@#]?\Z|[$%][({]|%[a-z]\Z|[<{\[]|(?i:your)[_-]|.*[}>\]]\Z|.*\$\{|[*.xX]{3,}\Z|\*\*|\.\.\.",
-    re.DOTALL,
+_TEMPLATE = automaton(
+    rb"(?s:[$@#%][A-Za-z_][A-Za-z0-9_.]*[%@#]?\Z|[$%][({]|%[a-z]\Z|[<{\[]|(?i:your)[_-]|.*[}>\]]\Z|.*\$\{|[*.xX]{3,}\Z|\*\*|\.\.\.)"
 )
-_WORDS = re.compile(
+_WORDS = automaton(
     rb"(?i)(?:my|your|the|some|new|old|test|user|db|root|admin)?[_-]?"
     rb"(?:pass|passwd|password|pwd|pw|secret|token|key|user|username|value|string|none|null|true|false|undefined)"
     rb"[_-]?(?:here|123|1234|12345|123456|1|2)?\Z"
 )
-_LETTER, _DIGIT, _SIGN = re.compile(rb"[A-Za-z]"), re.compile(rb"[0-9]"), re.compile(rb"[!@#$%^&*?+=~|]")
-_SPELLED_OUT = re.compile(rb"(?i)passw|secret|token|credential|hash|base64|sha\d|utf.?8|iso.?8859")
+_SIGN = automaton(rb"[!@#$%^&*?+=~|]", anywhere=True)
+_SPELLED_OUT = automaton(rb"(?i:passw|secret|token|credential|hash|base64|sha\d|utf.?8|iso.?8859)", anywhere=True)
 # Names in code, paths, hosts: words with separators between them, and a figure or two at their ends.
-_JOINED = re.compile(rb"[._/~:-]*[A-Za-z]+[0-9]{0,3}(?:[._/~:-]+(?:[A-Za-z]+[0-9]{0,3}|[0-9]{1,3}))+[._/~:-]*")
-_PLAIN_DATE = re.compile(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.Z+-]*)?\Z")
-_ADDRESS = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://")
+_JOINED = automaton(rb"[._/~:-]*[A-Za-z]+[0-9]{0,3}(?:[._/~:-]+(?:[A-Za-z]+[0-9]{0,3}|[0-9]{1,3}))+[._/~:-]*\Z")
+_PLAIN_DATE = automaton(rb"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9:.Z+-]*)?\Z")
+_ADDRESS = automaton(rb"[A-Za-z][A-Za-z0-9+.-]*://")
 _BASE64_AT_END = re.compile(rb"([A-Za-z0-9+/]{8,}={0,2})\"?\Z")
 _PASSWORD_AT_END = re.compile(rb"(?i)(?:password|pwd)=(.*)\Z", re.DOTALL)
 
 
 def password(match: bytes) -> bool:
     """Figures and letters, and neither a placeholder nor code. With a sign in it, people's words may be in it too."""
-    if _LETTER.search(match) is None or _DIGIT.search(match) is None or not _filled_in(match):
+    if not kinds(match) & DIGIT or kinds(match) == DIGIT or not _filled_in(match) or not not_placeholder(match):
         return False
-    if _JOINED.fullmatch(match) or _PLAIN_DATE.match(match) or _ADDRESS.match(match) or not not_placeholder(match):
+    if any(form.match(match) >= 0 for form in (_JOINED, _PLAIN_DATE, _ADDRESS)):
         return False
-    return _SIGN.search(match) is not None or _SPELLED_OUT.search(match) is None
+    return _SIGN.finds(match) or not _SPELLED_OUT.finds(match)
 
 
 def url_credentials(match: bytes) -> bool:
@@ -68,7 +69,7 @@ def basic_auth(match: bytes) -> bool:
 
 
 def _filled_in(secret: bytes) -> bool:
-    return len(secret) > 2 and _TEMPLATE.match(secret) is None and _WORDS.match(secret) is None and len(set(secret)) > 2
+    return len(secret) > 2 and _TEMPLATE.match(secret) < 0 and _WORDS.match(secret) < 0 and len(set(secret)) > 2
 
 
 VALIDATORS = (basic_auth, connection_string, last_word_is_password, password, url_credentials)

@@ -7,15 +7,18 @@ import zlib
 
 import orjson
 
+from ..._dlp import CAPITAL, DIGIT, SMALL, kinds, repeats, varied
+from ..programs import automaton
+
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 # What a token never contains, unless someone wrote it by hand: words of documentation, one character again and again.
-_FILLER = re.compile(
-    rb"(?i:example|placeholder|change_?me|redacted|dummy|insert|replace|your[_-]?(?:own|api|key|token|secret|pass))"
-    rb"|(.)\1{5}",
-    re.DOTALL,
+_FILLER = automaton(
+    rb"(?i:example|placeholder|change_?me|redacted|dummy|insert|replace|your[_-]?(?:own|api|key|token|secret|pass))",
+    anywhere=True,
 )
-_DIGIT, _LOWER, _UPPER = re.compile(rb"[0-9]"), re.compile(rb"[a-z]"), re.compile(rb"[A-Z]")
+_REPEATS = 6
+_ALL_KINDS = DIGIT | SMALL | CAPITAL
 
 # Humps of words with a figure or two behind them, joined by separators: a name in code, a path, a host. A repeat inside
 # a repeat gives nothing back: a run of letters can be parted in more ways than there is time to try.
@@ -50,29 +53,24 @@ def checksummed(match: bytes) -> bool:
     return key_checksum(token[:30]) == token[30:] or varied(match)
 
 
-def varied(match: bytes) -> bool:
-    """No placeholder such as `xxxx…`: sixteen random characters have fewer than six different ones in no lifetime."""
-    return len(set(match[-16:])) >= 6
-
-
 def not_placeholder(match: bytes) -> bool:
     """Nothing that stands for a token in an example."""
-    return varied(match) and _FILLER.search(match) is None
+    return varied(match) and not repeats(match, _REPEATS) and not _FILLER.finds(match)
 
 
 def random_token(match: bytes) -> bool:
     """Figures and letters, and no placeholder."""
-    return _has(match, _DIGIT) and (_has(match, _LOWER) or _has(match, _UPPER)) and not_placeholder(match)
+    return kinds(match) > DIGIT and bool(kinds(match) & DIGIT) and not_placeholder(match)
 
 
 def mixed_token(match: bytes) -> bool:
     """Figures and letters of both cases, and no placeholder."""
-    return all(_has(match, part) for part in (_DIGIT, _LOWER, _UPPER)) and not_placeholder(match)
+    return kinds(match) == _ALL_KINDS and not_placeholder(match)
 
 
 def aws_secret(match: bytes) -> bool:
     """Forty characters of base64; the one of AWS's own documentation counts, as the access key beside it does."""
-    return all(_has(match, part) for part in (_DIGIT, _LOWER, _UPPER)) and varied(match)
+    return kinds(match) == _ALL_KINDS and varied(match)
 
 
 def secret_value(match: bytes) -> bool:
@@ -115,10 +113,6 @@ def _decoded(encoded: bytes) -> bytes:
 
 
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-
-
-def _has(match: bytes, part: re.Pattern[bytes]) -> bool:
-    return part.search(match) is not None
 
 
 VALIDATORS = (
