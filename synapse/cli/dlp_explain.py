@@ -189,6 +189,7 @@ def fields_of(rule: "Rule") -> list[tuple[str, str]]:
         ("between", rule.between and f"only {shapes_in_words([rule.between])[0]} between the word and the match"),
         ("assigned", "it must be the value of an assignment to a name with such a word" if rule.assigned else ""),
         ("apart", "no digit and separator may stand before it" if rule.apart else ""),
+        ("unclaimed", "no word such as `order` or `version` may lead to it" if rule.unclaimed else ""),
         ("beside it", guards_in_words(rule)),
         ("goes on over", f"[{rule.run}]" + (f", up to {rule.until}" if rule.until else "") if rule.run else ""),
         ("check", check),

@@ -17,8 +17,8 @@ from .findings import Finding, Side
 from .language import Node, char_class, forward, parse, parse_part, render, width
 from .rules import Rule
 from .shadow import fold
+from .surroundings import Unclaimed, stands_apart
 from .surroundings import in_context as words_before
-from .surroundings import stands_apart
 from .triggers import trigger
 from .validators import VALIDATORS
 from .wording import members, shape
@@ -28,6 +28,7 @@ Condition = Literal[
     "left",
     "right",
     "apart",
+    "unclaimed",
     "context",
     "between",
     "assigned",
@@ -152,11 +153,18 @@ def _failures(rule: Rule, window: bytes, start: int, end: int, *, in_context: bo
     yield from beside
     if in_context:
         yield from _context(rule, window, start)
-    elif rule.apart and not stands_apart(window, start):
-        yield Failure("apart", "a digit and a separator stand before it: it is the rest of a longer number in groups")
+    else:
+        yield from _claims(rule, window, start)
     # Between other guards a match would have been another text, so that its checks say nothing about this one.
     if not beside:
         yield from _checks(rule, window[start:end])
+
+
+def _claims(rule: Rule, window: bytes, start: int) -> Iterator[Failure]:
+    if rule.apart and not stands_apart(window, start):
+        yield Failure("apart", "a digit and a separator stand before it: it is the rest of a longer number in groups")
+    if rule.unclaimed and not Unclaimed(apart=False)(window, start):
+        yield Failure("unclaimed", "a word before it says that it is another number, such as an order's or a version's")
 
 
 def _guards(rule: Rule, window: bytes, start: int, end: int) -> Iterator[Failure]:

@@ -85,6 +85,7 @@ class Rule:
     between: str = ""
     assigned: bool = False
     apart: bool = False
+    unclaimed: bool = False
     entropy: float = 0.0
     allow: tuple[str, ...] = ()
     stop_words: tuple[str, ...] = ()

@@ -1,4 +1,5 @@
-"""Whether a match may stand where it stands: behind a word of its context, or apart from a longer number.
+"""Whether a match may stand where it stands: behind a word of its context; or apart from a longer number, and from a
+word for numbers of another kind.
 
 A placeholder in the text keeps away what stands before it: the names of rules are made of such words, and a text that
 is redacted a second time must not change because a placeholder is shorter than what it replaced.
@@ -8,6 +9,7 @@ import re
 from collections.abc import Callable
 
 from .._dlp import CONTEXT_CHARS, RULE_ID_CHARS_MAX, WordsBefore
+from . import other_numbers
 from .assignment import assignment, name_part
 from .context import context_source
 from .programs import Program, compiled, shared
@@ -30,6 +32,8 @@ def condition(rule: Rule, *, behind_words: bool) -> Condition | None:
     """What the surroundings of a core must be like; None when they do not matter."""
     if behind_words:
         return in_context(rule)
+    if rule.unclaimed:
+        return Unclaimed(apart=rule.apart)
     return stands_apart if rule.apart else None
 
 
@@ -40,6 +44,19 @@ def stands_apart(window: bytes, start: int) -> bool:
     if window[start - 2] != 0x5D:  # the end of a placeholder
         return not 0x30 <= window[start - 2] <= 0x39
     return _GROUPED.search(window, max(0, start - _GROUPED_CHARS), start) is None
+
+
+class Unclaimed:
+    """That no word for numbers of another kind leads to a place; with `apart`, nor a longer number."""
+
+    __slots__ = ("_apart", "_claims")
+
+    def __init__(self, *, apart: bool) -> None:
+        self._apart = apart
+        self._claims = WordsBefore(shared(_words, other_numbers.WORDS, other_numbers.BETWEEN, False))
+
+    def __call__(self, window: bytes, start: int) -> bool:
+        return not (self._apart and not stands_apart(window, start)) and not self._claims(window, start)
 
 
 def in_context(rule: Rule) -> WordsBefore:

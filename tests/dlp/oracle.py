@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from synapse._dlp import RETRIES
-from synapse.dlp import Finding, Rule, Side
+from synapse.dlp import Finding, Rule, Side, other_numbers
 from synapse.dlp.acceptance import acceptance
 from synapse.dlp.shadow import fold_code_point
 
@@ -26,6 +26,7 @@ class Expression:
     run: re.Pattern[bytes] | None
     until: re.Pattern[bytes] | None
     apart: bool
+    unclaimed: bool
 
 
 @dataclass
@@ -68,6 +69,7 @@ def _expression(rule: Rule, core: str, words: Sequence[str]) -> Expression:
         re.compile(f"[{rule.run}]*".encode()) if rule.run else None,
         re.compile(rule.until.encode()) if rule.until else None,
         rule.apart and not words,
+        rule.unclaimed and not words,
     )
 
 
@@ -103,13 +105,20 @@ def _word(word: str) -> str:
 def in_context(expression: Expression, shadow: bytes, start: int) -> bool:
     if expression.apart and re.search(rb"(?:[0-9]|\[REDACTED:[a-z0-9_]+\])[ ./-]\Z", shadow[:start]):
         return False
-    if expression.context is None:
-        return True
     # Behind the last placeholder: the names of rules are words too.
     first = max([start - 64, 0, *(match.end() for match in re.finditer(rb"\[REDACTED:[^\]]*\]?", shadow[:start]))])
+    if expression.unclaimed and any(_claims().match(shadow, at, start + 1) for at in range(first, start)):
+        return False
+    if expression.context is None:
+        return True
     if expression.rule.assigned:
         return is_assigned(expression.rule.context, shadow, first, start)
     return any(expression.context.match(shadow, at, start + 1) for at in range(first, start))
+
+
+@cache
+def _claims() -> re.Pattern[bytes]:
+    return _context(other_numbers.WORDS, other_numbers.BETWEEN)
 
 
 def is_assigned(words: Sequence[str], shadow: bytes, first: int, start: int) -> bool:

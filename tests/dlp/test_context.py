@@ -74,6 +74,40 @@ def test_a_number_that_stands_apart_is_no_group_of_a_longer_one() -> None:
     assert found("7 1234 5678 and 1.1234", **shape) == []
 
 
+UNCLAIMED = (
+    *("1234", "order of the day: 1234", "order, 1234", "orders\n1234", "border 1234", "id 1234", "order 9 1234"),
+    "12 Abschnitte gehen, und 1234",
+)
+CLAIMED = (
+    "order 1234",
+    "Order no. 1234",
+    "ORDER NUMBER: 1234",
+    "orderId=1234",
+    '"order_id": "1234"',
+    "Orders: #1234",
+    "Bestell-Nr.: 1234",
+    "Rechnungsnummer 1234",
+    "Номер заказа: 1234",
+    "ЗАКАЗ № 1234",
+    "订单号：1234",
+    "v. 2, version 1234",
+    "factura n.º 1234",
+    "commande n° 1234",
+)
+
+
+@pytest.mark.parametrize("text", [*UNCLAIMED, *CLAIMED])
+def test_a_number_that_a_word_claims_for_another_kind_is_left_alone(text: str) -> None:
+    shape: dict[str, Any] = {"core": r"\d{4}", "unclaimed": True, "left": "0-9", "right": "0-9"}
+    ruleset = Ruleset.compile([rule := toy("t", **shape)], name="toy")
+    assert bool(ruleset.scan(text, Side.PROMPT).findings) is (text in UNCLAIMED)
+    assert bool(oracle.redact([rule], text)[1]) is (text in UNCLAIMED)
+
+
+def test_words_of_other_numbers_do_not_hide_what_a_context_shows() -> None:
+    assert found("pin of order 1234", context=("pin",), unclaimed=True) == ["1234"]
+
+
 ASSIGNMENTS = (
     'key = "1234"',
     '"key": "1234"',

@@ -14,7 +14,7 @@ from texts import Subject, cuts, subset_subjects, toy, toy_subjects
 
 from synapse._dlp import EDGE, RETRIES
 from synapse._dlp import Tracker as CompiledTracker
-from synapse.dlp import Redactor, Rule, Ruleset, Side
+from synapse.dlp import Redactor, Rule, Ruleset, Side, other_numbers
 from synapse.dlp.patterns import compile_cores
 
 # The gate: 10,000 cases in every run, each with a fresh text, cut and rule subset.
@@ -93,6 +93,7 @@ def test_a_whole_answer_gives_what_a_stream_gives(toys: list[Subject]) -> None:
 
 
 PLACEHOLDER = re.compile(rb"\[REDACTED:[a-z0-9_]+\]")
+CLAIMED = re.compile(other_numbers.BETWEEN.encode())
 
 
 def new_in_the_second(ruleset: Ruleset, text: str) -> list[tuple[str, bool]] | None:
@@ -115,7 +116,8 @@ def is_by_a_placeholder(rule: Rule, shadow: bytes, start: int, end: int) -> bool
     """Whether what a placeholder replaced can have kept a match from being found that does not begin in one.
 
     It may have stood where a guard looks, have belonged to a longer match that was refused, have had another length
-    than the placeholder that is in the match now, or have stood before the name that a value is assigned to.
+    than the placeholder that is in the match now, have stood before the name that a value is assigned to, or have ended
+    in a word for numbers of another kind.
     """
     reach = max(end, start + max(core.pattern.widest for core in compile_cores([rule])))
     placeholders = [match.span() for match in PLACEHOLDER.finditer(shadow)]
@@ -124,6 +126,7 @@ def is_by_a_placeholder(rule: Rule, shadow: bytes, start: int, end: int) -> bool
     return any(
         (start <= last and first <= reach)
         or (last < start and rule.assigned and all_names_begin_at(last, rule, shadow, start))
+        or (last < start and rule.unclaimed and CLAIMED.fullmatch(shadow, last, start))
         for first, last in placeholders
     )
 

@@ -81,7 +81,9 @@ def age(match: bytes) -> bool:
 # What stands behind such a name in programs and forms that are not filled in.
 _NO_USERNAMES = frozenset(
     b"str string text varchar char null none nil undefined true false self this request user username name required "
-    b"optional field input login admin root example test value password email and the not was for with has are".split()
+    b"optional field input login admin root example test value password email and the not was for with has are "
+    b"fields taken available unknown missing invalid valid wrong correct incorrect already case must can cannot will "
+    b"should does did or is".split()
 )
 _CODE = re.compile(
     rb"^(?:self|this|request|req|settings|config|os|env|process|ctx|args|params|data|form|user|session)\."
