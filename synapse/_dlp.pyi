@@ -10,6 +10,8 @@ class Folding:
 
 def collect(pattern: int, start: int, end: int, flags: int, ends: dict[int, array[int]]) -> None: ...
 
+SHAPE_LEAD_CHARS: int
+SHAPE_RUN_CHARS: int
 EDGE: bytes
 RETRIES: int
 CONTEXT_CHARS: int
@@ -26,8 +28,25 @@ class Scanner:
         *,
         make_scratch: Callable[[Any], Any],
         hints: Iterable[tuple[Sequence[int], int]],
+        shapes: Shapes,
+        claims: Sequence[tuple[Sequence[int], Sequence[int], int]],
     ) -> None: ...
     def __call__(self, window: bytes) -> dict[int, array[int]]: ...
+
+class Shapes:
+    def __init__(
+        self,
+        *,
+        sets: list[bytes],
+        labels: Sequence[int],
+        after: list[list[int]],
+        lefts: Sequence[int],
+        rights: Sequence[int],
+        shapes: Sequence[int],
+    ) -> None: ...
+    @property
+    def states(self) -> int: ...
+    def ends(self, window: bytes) -> dict[int, array[int]]: ...
 
 class Live:
     def __init__(

@@ -19,6 +19,7 @@ import array
 from re import compile as compile_expression
 
 from libc.math cimport log2
+from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy, memset
 
 cdef extern from "Python.h":
@@ -50,9 +51,10 @@ cdef array.array _UINTS = array.array("I")
 EDGE = b"\n"
 
 include "dlp/compiled/folding.pxi"
-include "dlp/compiled/stretches.pxi"
 include "dlp/compiled/live.pxi"
 include "dlp/compiled/automaton.pxi"
+include "dlp/compiled/shapes.pxi"
+include "dlp/compiled/stretches.pxi"
 include "dlp/compiled/surroundings.pxi"
 include "dlp/compiled/matching.pxi"
 include "dlp/compiled/tracking.pxi"

@@ -1,13 +1,16 @@
 """Rules compiled once, as plain data that other processes on the same machine can load within milliseconds."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
+
+import hyperscan
 
 from .._dlp import Live, Scanner
 from .findings import Side
 from .live import LiveTable, live_tables
 from .patterns import (
+    Claim,
     Expression,
     Pattern,
     Run,
@@ -15,9 +18,11 @@ from .patterns import (
     compile_database,
     expressions_of,
     find_hints,
-    make_scanner,
+    find_shapes,
+    load_database,
 )
 from .rules import Rule
+from .shapes import ShapeTable, shape_table
 
 CompileDatabase = Callable[[Sequence[Expression]], bytes]
 
@@ -29,11 +34,19 @@ class Compiled:
     rules: tuple[Rule, ...]
     patterns: tuple[Pattern, ...]
     hints: Sequence[tuple[Sequence[int], int]]  # for each number that the database reports, the patterns and the reach
+    shapes: ShapeTable
+    claims: Sequence[Claim]  # for each shape
     lives: Mapping[str, Sequence[LiveTable]]
     databases: Sequence[bytes] = field(repr=False)
 
     def scanner(self) -> Scanner:
-        return make_scanner(self.databases, self.hints)
+        return Scanner(
+            map(load_database, self.databases),
+            make_scratch=hyperscan.Scratch,
+            hints=self.hints,
+            shapes=self.shapes.automaton(),
+            claims=[(claim.always, claim.behind_words, claim.widest) for claim in self.claims],
+        )
 
     def automata(self) -> dict[str, list[Live]]:
         """Of each group of patterns. Most rules do the same to prompts and answers: equal tables are one automaton."""
@@ -55,6 +68,8 @@ class Compiled:
             "rules": [rule.to_table() for rule in self.rules],
             "patterns": [_to_row(pattern, numbers[pattern.rule.id]) for pattern in self.patterns],
             "hints": self.hints,
+            "shapes": self.shapes.to_table(),
+            "claims": [asdict(claim) for claim in self.claims],
             "lives": {name: [table.to_table() for table in tables] for name, tables in self.lives.items()},
         }
 
@@ -64,6 +79,8 @@ class Compiled:
             rules=rules,
             patterns=tuple(_from_row(index, row, rules) for index, row in enumerate(table["patterns"])),
             hints=table["hints"],
+            shapes=ShapeTable(**table["shapes"]),
+            claims=[Claim(**claim) for claim in table["claims"]],
             lives={name: [LiveTable(**one) for one in tables] for name, tables in table["lives"].items()},
             databases=databases,
         )
@@ -85,6 +102,7 @@ def compile_rules(
     cores = compile_cores(rules, tried=tried)
     hints = find_hints([core for core in cores if core.pattern.rule.id not in apart])
     hints_apart = find_hints([core for core in cores if core.pattern.rule.id in apart])
+    shapes, claims = find_shapes(cores)
     expressions = expressions_of(hints), expressions_of(hints_apart, first=len(hints))
     lives = {
         group(side, alert=alert): live_tables([core for core in cores if acts(core.pattern, side, alert=alert)])
@@ -95,6 +113,8 @@ def compile_rules(
         rules=rules,
         patterns=tuple(core.pattern for core in cores),
         hints=[(hint.patterns, hint.reach) for hint in (*hints, *hints_apart)],
+        shapes=shape_table(shapes),
+        claims=claims,
         lives=lives,
         databases=[database(wanted) for wanted in expressions if wanted],
     )

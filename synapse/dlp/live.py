@@ -12,7 +12,7 @@ from typing import Any
 from .._dlp import Live
 from .language import CORES_KEPT_MAX, parse
 from .patterns import Core
-from .positions import Positions
+from .positions import Positions, bitmap
 
 # Patterns share an automaton with others of about their width, because it reaches back as far as its widest.
 _BANDS = (32, 64, 128, 256, 512, 2048)
@@ -67,7 +67,7 @@ def _table(cores: Iterable[Core]) -> LiveTable:
         reach = max(reach, core.pattern.widest)
     numbers = {some: number for number, some in enumerate(dict.fromkeys([*labels, *filter(None, starts)]))}
     return LiveTable(
-        sets=[_bitmap(some) for some in numbers],
+        sets=[bitmap(some) for some in numbers],
         labels=[numbers[label] for label in labels],
         before=before,
         starts=[-1 if start is None else numbers[start] for start in starts],
@@ -89,8 +89,3 @@ def _positions(source: str) -> _Part:
     positions = Positions()
     first = positions.add(parse(source)).first
     return _Part(tuple(positions.labels), tuple(tuple(sorted(some)) for some in positions.before), first)
-
-
-@lru_cache(CORES_KEPT_MAX)
-def _bitmap(some: frozenset[int]) -> str:
-    return sum(1 << byte for byte in some).to_bytes(32, "little").hex()

@@ -11,7 +11,7 @@ from typing import Any
 
 import hyperscan
 
-from .._dlp import CONTEXT_CHARS, EDGE, Automaton, Matcher, Scanner
+from .._dlp import CONTEXT_CHARS, EDGE, Automaton, Matcher
 from .acceptance import Acceptance, acceptance
 from .context import sought
 from .findings import STRENGTH, Side
@@ -19,8 +19,9 @@ from .language import CORES_KEPT_MAX, Node, PatternError, alphabet, beginning, c
 from .positions import heads, ways_of
 from .programs import automaton
 from .rules import Rule, RuleError
+from .shapes import Shape, digits_of, in_figures, run_of
 from .surroundings import condition, in_context
-from .triggers import Trigger, trigger
+from .triggers import Trigger, has_literal, trigger
 
 _ANY = frozenset(range(256))
 _DIGITS = frozenset(b"0123456789")
@@ -108,6 +109,7 @@ class Core:
     source: str
     node: Node
     left: frozenset[int]
+    shape: Shape | None  # what is looked for instead of a trigger, or besides the words of the context
 
 
 def compile_cores(rules: Iterable[Rule], *, tried: Collection[str] = ()) -> tuple[Core, ...]:
@@ -149,7 +151,7 @@ def _compile_core(index: int, rule: Rule, source: str, *, needs_context: bool) -
     if form.left & frozenset(EDGE):
         raise RuleError(rule.id, "`left` contains a line feed, which stands for the beginning of a text; leave it out")
     pattern = Pattern(index, rule, form.guarded, form.heads, form.narrowest, form.widest, run, needs_context)
-    return Core(pattern, source, form.node, form.left)
+    return Core(pattern, source, form.node, form.left, _shape(source, rule.left, rule.right, needs_context=needs_context))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,24 @@ def _form(source: str, left: str, right: str) -> _Form:
     before = f"(?<!{render(behind)})" if behind else ""
     after = f"(?!{render(ahead)})" if ahead else ""
     return _Form(node, behind, f"{before}(?:{forward(node)}){after}", heads(node, behind), *width(node))
+
+
+@lru_cache(CORES_KEPT_MAX)
+def _shape(source: str, left: str, right: str, *, needs_context: bool) -> Shape | None:
+    figures = _figures(source, left, right)
+    if needs_context:
+        # Words of contexts are rare, and only figures are as common as to be worth states of the automaton.
+        return figures if figures is not None and in_figures(figures) else None
+    form = _form(source, left, right)
+    if has_literal(trigger(form.node).node):
+        return None
+    return figures or run_of(form.node, form.left, char_class(right))
+
+
+@lru_cache(CORES_KEPT_MAX)
+def _figures(source: str, left: str, right: str) -> Shape | None:
+    form = _form(source, left, right)
+    return digits_of(form.node, form.left, char_class(right))
 
 
 def _compile_rest(rule: Rule) -> None:
@@ -220,9 +240,35 @@ class Expression:
     any_case: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The patterns that claim the texts of a shape: all of them, or those behind a word of their context."""
+
+    always: tuple[int, ...]
+    behind_words: tuple[int, ...]
+    widest: int
+
+
+def find_shapes(cores: Iterable[Core]) -> tuple[list[Shape], list[Claim]]:
+    """The shapes of all cores that are one, and who claims each."""
+    members: dict[Shape, list[Core]] = {}
+    for core in cores:
+        if (shape := core.shape) is not None:
+            members.setdefault(shape, []).append(core)
+    claims = [
+        Claim(
+            tuple(core.pattern.index for core in some if not core.pattern.needs_context),
+            tuple(core.pattern.index for core in some if core.pattern.needs_context),
+            max(core.pattern.widest for core in some),
+        )
+        for some in members.values()
+    ]
+    return list(members), claims
+
+
 def find_hints(cores: Sequence[Core]) -> list[Hint]:
-    """What to look for to find all patterns."""
-    return [*_triggers(cores), *_words(cores)]
+    """What Hyperscan looks for to find all patterns but those whose shape is enough."""
+    return [*_triggers(core for core in cores if core.shape is None), *_words(cores)]
 
 
 def _triggers(cores: Iterable[Core]) -> Iterator[Hint]:
@@ -327,7 +373,6 @@ def compile_database(expressions: Sequence[Expression]) -> bytes:
     return bytes(hyperscan.dumpb(database))
 
 
-def make_scanner(blobs: Iterable[bytes], hints: Sequence[tuple[Sequence[int], int]]) -> Scanner:
-    """What `compile_database` made, ready to scan with; of each hint the patterns and the reach."""
-    databases: list[Any] = [hyperscan.loadb(blob, hyperscan.HS_MODE_BLOCK) for blob in blobs]
-    return Scanner(databases, make_scratch=hyperscan.Scratch, hints=hints)
+def load_database(blob: bytes) -> Any:
+    """What `compile_database` made, ready to scan with."""
+    return hyperscan.loadb(blob, hyperscan.HS_MODE_BLOCK)

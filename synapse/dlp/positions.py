@@ -5,8 +5,9 @@ Repeats are read as "any number of times": what is said of a core is then true o
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
-from .language import Alt, Char, Node, Rep, Seq, width
+from .language import CORES_KEPT_MAX, Alt, Char, Node, Rep, Seq, width
 
 # How many of the first characters of a match are looked at before its expression is tried.
 HEAD_CHARS_MAX = 7
@@ -101,3 +102,9 @@ def heads(core: Node, left: frozenset[int]) -> bytes:
         for byte in allowed:
             table[byte] |= 1 << place
     return bytes(table)
+
+
+@lru_cache(CORES_KEPT_MAX)
+def bitmap(some: frozenset[int]) -> str:
+    """A set of bytes as 256 bits, lowest first, in hexadecimal."""
+    return sum(1 << byte for byte in some).to_bytes(32, "little").hex()

@@ -24,6 +24,10 @@ _GOES_ON = 0.8
 _COMMON_BITS = 3.0
 _BITS_FOR_COMMON_START = 4.0
 
+# So many characters in a row that are always the same are a literal.
+_LITERAL_CHARS = 3
+_CASES = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
@@ -51,6 +55,16 @@ def trigger(core: Node) -> Trigger:
                 if obligatory[end] and (best is None or worth_here > best[0]):
                     best = worth_here, Trigger(Seq(run[start : end + 1]), leads and start == 0)
     return Trigger(core, leads=True) if best is None else best[1]
+
+
+def has_literal(node: Node) -> bool:
+    """Whether characters stand in a row that are each one, or one in both letter cases: Hyperscan finds those well."""
+    count = 0
+    for part in _parts(node):
+        count = count + 1 if isinstance(part, Char) and len(part.allowed) <= _CASES else 0
+        if count == _LITERAL_CHARS:
+            return True
+    return False
 
 
 def _runs(core: Node) -> Iterator[tuple[bool, tuple[Node, ...]]]:

@@ -217,8 +217,8 @@ def test_rules_in_a_database_of_their_own_find_the_same() -> None:
         asked.append(expressions)
         return compile_database(expressions)
 
-    own = [toy("own", "[a-z]{3}-\\d{2}"), toy("needs", (), core_with_context=("Q\\d{3}",), context=("zip",))]
-    text = f"abc-12 {CARD} zip Q123 jane.doe" + "@example.com"
+    own = [toy("own", "own-[a-z]{3}"), toy("needs", (), core_with_context=("Q\\d{3}",), context=("zip",))]
+    text = f"own-abc {CARD} zip Q123 jane.doe" + "@example.com"
     together = Ruleset.compile([*rules, *own], name="t", database=compiled)
     apart = Ruleset.compile([*rules, *own], name="t", apart={"own", "needs"}, database=compiled)
     changed = Ruleset.compile([*rules, own[0]], name="t", apart={"own"}, database=compiled)

@@ -9,26 +9,28 @@ cdef inline int check_stretches(array.array stretches) except -1:
 
 
 def collect(pattern, start, unsigned int end, flags, dict ends not None) -> None:
-    """A match handler: adds each end to its pattern's stretches in `ends`, an array of first, last, first, last …
+    """A match handler: adds each end to its pattern's stretches in `ends`, an array of first, last, first, last …"""
+    add_end(ends, pattern, end)
 
-    Ends close to each other are one stretch. So a text full of them costs no more memory than a text with few.
-    """
+
+cdef int add_end(dict ends, key, unsigned int end) except -1:
+    """Ends close to each other are one stretch. So a text full of them costs no more memory than a text with few."""
     cdef:
-        array.array known = ends.get(pattern)
+        array.array known = ends.get(key)
         Py_ssize_t last
         unsigned int* places
     if known is None:
         known = array.clone(_UINTS, 2, False)
         known.data.as_uints[0] = known.data.as_uints[1] = end
-        ends[pattern] = known
-        return
+        ends[key] = known
+        return 0
     check_stretches(known)
     last = len(known) - 1
     places = known.data.as_uints
     if end > places[last] and end - places[last] > GAP_MAX:
         array.resize_smart(known, last + 3)
         known.data.as_uints[last + 1] = known.data.as_uints[last + 2] = end
-        return
+        return 0
     places[last] = max(places[last], end)
     # Ends come in order. If they ever should not, the stretches they fall in between become one.
     while end < places[last - 1]:
@@ -39,6 +41,7 @@ def collect(pattern, start, unsigned int end, flags, dict ends not None) -> None
             last -= 2
             array.resize_smart(known, last + 1)
             places = known.data.as_uints
+    return 0
 
 
 @cython.final
@@ -46,7 +49,9 @@ cdef class Scanner:
     """Finds the stretches of a text in which triggers end, by the index of their pattern.
 
     `databases` are Hyperscan's, which report the numbers of `hints`. Each of these is the patterns that it speaks of,
-    and how far behind its end their triggers may end. Calling it gives a dictionary of arrays: first, last, first …
+    and how far behind its end their triggers may end. `claims` has for each of the `shapes` the patterns which claim
+    every text of that shape, those which claim it behind a word of a hint only, and the most characters of such a text.
+    Calling it gives a dictionary of arrays: first, last, first …
     """
 
     cdef:
@@ -56,26 +61,58 @@ cdef class Scanner:
         dict _scratches  # of each thread: two scans in one would corrupt it
         list _own  # the scratches of `_thread`
         unsigned long _thread
-        list _hints
+        list _hints  # of each the patterns without a shape, those with one by their shape, and the reach
+        Shapes _shapes
+        list _claims  # of each shape the patterns which always claim it, and the greatest width
+        bytes _always  # for each shape whether there are such patterns
 
-    def __cinit__(self, databases, *, make_scratch, hints):
+    def __cinit__(self, databases, *, make_scratch, hints, Shapes shapes not None, claims):
+        cdef dict shape_of = {}
         self._databases = list(databases)
         self._scans = [database.scan for database in self._databases]
         self._make_scratch = make_scratch
         self._scratches = {}
-        self._hints = [(tuple(patterns), int(reach)) for patterns, reach in hints]
-        if not all(0 <= reach <= HINT_REACH_MAX for _, reach in self._hints):
+        self._shapes = shapes
+        self._claims = [(tuple(always), int(width)) for always, _, width in claims]
+        if len(self._claims) != shapes._number:
+            raise ValueError("each shape is claimed by some patterns")
+        self._always = bytes([bool(always) for always, _ in self._claims])
+        if not all(0 <= width <= TEXT_MAX for _, width in self._claims):
+            raise ValueError("a text of a shape has a greatest width")
+        for shape, (_, behind_words, _) in enumerate(claims):
+            shape_of.update(dict.fromkeys(behind_words, shape))
+        self._hints = [
+            (
+                tuple(pattern for pattern in patterns if pattern not in shape_of),
+                _by_shape(patterns, shape_of),
+                int(reach),
+            )
+            for patterns, reach in hints
+        ]
+        if not all(0 <= reach <= HINT_REACH_MAX for _, _, reach in self._hints):
             raise ValueError("a hint reaches no more than 65,535 characters on")
 
     def __call__(self, bytes window not None) -> dict:
         cdef:
-            dict ends = {}
+            dict hints = {}, shapes = {}, ends = {}
             Py_ssize_t index
             list scratches = self._scratches_here()
+            bytearray wanted = bytearray(self._always)
         for index in range(len(self._databases)):
             scan = self._scans[index]
-            scan(window, collect, 0, ends, scratches[index])
-        return self._spread(ends) if ends else ends
+            scan(window, collect, 0, hints, scratches[index])
+        for number in hints:
+            if not 0 <= number < len(self._hints):
+                raise ValueError("a database reports a number that is no hint's")
+            for shape, _ in (<tuple> self._hints[number])[1]:
+                wanted[<Py_ssize_t> shape] = 1
+        self._shapes.find(window, wanted, shapes)
+        for shape, stretches in shapes.items():
+            for pattern in (<tuple> self._claims[shape])[0]:
+                _join(ends, pattern, stretches)
+        for number, stretches in hints.items():
+            self._spread(stretches, self._hints[number], shapes, ends)
+        return ends
 
     cdef list _scratches_here(self):
         cdef unsigned long thread = PyThread_get_thread_ident()
@@ -86,23 +123,59 @@ cdef class Scanner:
             self._own, self._thread = own, thread
         return self._own
 
-    cdef dict _spread(self, dict ends):
-        """The same by the patterns that the hints speak of."""
-        cdef:
-            dict spread = {}
-            Py_ssize_t number
-            unsigned int reach
-        for key, stretches in ends.items():
-            check_stretches(stretches)
-            number = key
-            if not 0 <= number < len(self._hints):
-                raise ValueError("a database reports a number that is no hint's")
-            patterns, reach = self._hints[number]
-            if reach:
-                stretches = _behind(stretches, reach)
-            for pattern in patterns:
-                _join(spread, pattern, stretches)
-        return spread
+    cdef int _spread(self, array.array stretches, tuple hint, dict shapes, dict ends) except -1:
+        """Add what a hint says of its patterns to `ends`."""
+        cdef array.array near
+        patterns, shaped, reach = hint
+        check_stretches(stretches)
+        if reach:
+            stretches = _behind(stretches, reach)
+        for pattern in patterns:
+            _join(ends, pattern, stretches)
+        for shape, patterns in shaped:
+            found = shapes.get(shape)
+            if found is None:
+                continue
+            near = _near(stretches, found, (<tuple> self._claims[shape])[1])
+            if near is not None:
+                for pattern in patterns:
+                    _join(ends, pattern, near)
+        return 0
+
+
+def _by_shape(patterns, dict shape_of):
+    cdef dict shaped = {}
+    for pattern in patterns:
+        if pattern in shape_of:
+            shaped.setdefault(shape_of[pattern], []).append(pattern)
+    return tuple((shape, tuple(some)) for shape, some in shaped.items())
+
+
+cdef array.array _near(array.array stretches, array.array ends, Py_ssize_t width):
+    """What of the stretches a text may begin in that is no wider and ends at one of some places; None for nothing."""
+    cdef:
+        Py_ssize_t left = 0, right = 0, count = 0, first, last, own_first, own_last
+        const unsigned int* places = stretches.data.as_uints
+        const unsigned int* found = ends.data.as_uints
+        array.array near = array.clone(_UINTS, len(stretches) + len(ends), False)
+        unsigned int* out = near.data.as_uints
+    while left < len(stretches) and right < len(ends):
+        first, last = places[left], places[left + 1]
+        own_first, own_last = max(0, <Py_ssize_t> found[right] - width), found[right + 1]
+        if own_first <= last and first <= own_last:
+            if count and max(first, own_first) <= <Py_ssize_t> out[count - 1]:
+                out[count - 1] = max(<Py_ssize_t> out[count - 1], min(last, own_last))
+            else:
+                out[count], out[count + 1] = max(first, own_first), min(last, own_last)
+                count += 2
+        if last < own_last:
+            left += 2
+        else:
+            right += 2
+    if not count:
+        return None
+    array.resize(near, count)
+    return near
 
 
 cdef array.array _behind(array.array hints, unsigned int reach):

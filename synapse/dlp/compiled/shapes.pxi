@@ -1,0 +1,338 @@
+# Digit shapes and long runs: numbers in groups, keys of fixed lengths. They are what Hyperscan pays most for, because
+# nothing in them is a literal; but ordinary words hold no digits and are short, and eight characters of a text are told
+# to be ordinary at once. Only around the others an automaton is run, and that one knows the shapes whole.
+
+
+cdef enum:
+    # A shape with digits has its first one no further than this behind its beginning.
+    LEAD_MAX = 12
+    # A shape without them lies in a run of so many printed characters without a blank; English words are shorter.
+    LONG_RUN_MIN = 16
+    # States of the automaton that are kept; a text made to need more costs time, since all are forgotten then.
+    SHAPE_STATES_MAX = 8192
+
+SHAPE_LEAD_CHARS = LEAD_MAX
+SHAPE_RUN_CHARS = LONG_RUN_MIN
+
+
+cdef inline bint _any_digit(unsigned long long eight) noexcept nogil:
+    # Of each byte the seven lower bits are raised so far that the highest tells whether it reaches a bound.
+    cdef unsigned long long low = eight & 0x7F7F7F7F7F7F7F7FULL
+    return ((low + 0x5050505050505050ULL) & ~(low + 0x4646464646464646ULL) & ~eight & 0x8080808080808080ULL) != 0
+
+
+cdef inline bint _all_printed(unsigned long long eight) noexcept nogil:
+    """Whether each byte is ASCII, and neither blank nor control character."""
+    cdef unsigned long long low = eight & 0x7F7F7F7F7F7F7F7FULL
+    return ((low + 0x5F5F5F5F5F5F5F5FULL) & ~(low + 0x0101010101010101ULL) & ~eight & 0x8080808080808080ULL
+            ) == 0x8080808080808080ULL
+
+
+cdef inline bint _is_printed(unsigned char byte) noexcept nogil:
+    return 0x21 <= byte < 0x7F
+
+
+cdef struct Region:
+    Py_ssize_t start
+    Py_ssize_t until
+
+
+cdef bint _next_region(const unsigned char* text, Py_ssize_t length, Py_ssize_t floor, Region* region) noexcept nogil:
+    """The first stretch from `floor` on in which a shape may begin that begins there or later."""
+    cdef:
+        unsigned long long eight
+        Py_ssize_t at = floor, start, until, place
+        bint digits
+    while at < length:
+        if at + 8 <= length:
+            memcpy(&eight, text + at, 8)  # one instruction
+        else:
+            eight = 0
+            memcpy(&eight, text + at, length - at)
+        digits = _any_digit(eight)
+        if digits or _all_printed(eight):
+            place = at
+            while digits and not 0x30 <= text[place] <= 0x39:
+                place += 1
+            start = until = place
+            while start > floor and _is_printed(text[start - 1]):
+                start -= 1
+            while until < length and _is_printed(text[until]):
+                until += 1
+            if until - start >= LONG_RUN_MIN:
+                # What precedes a digit may begin before the run that the digit is in.
+                region.start = max(floor, min(start, place - LEAD_MAX)) if digits else start
+                region.until = until
+                return True
+            if digits:
+                region.start = max(floor, place - LEAD_MAX)
+                region.until = place + 1
+                return True
+        at += 8
+    return False
+
+
+cdef int _by_number(const void* one, const void* other) noexcept nogil:
+    return (<const int*> one)[0] - (<const int*> other)[0]
+
+
+@cython.final
+cdef class Shapes:
+    """Where words of some languages end in a text, between what may stand beside them.
+
+    The languages are given by positions (Glushkov, 1961). `sets` are sets of bytes, each a bitmap of 32 bytes with the
+    lowest bit first. For each position `labels` has the set of what it may be, `after` the positions that may follow,
+    `lefts` the set of what may stand to the left of a word that begins there, or -1 where none begins, `rights` the set
+    of what may stand to the right of a word that ends there, or -1 where none ends, and `shapes` the number of the
+    language that it belongs to. The edge of a text may stand everywhere.
+
+    Each word must have a digit among its first SHAPE_LEAD_CHARS bytes, or consist of printed ones, SHAPE_RUN_CHARS or
+    more. Others are found only now and then.
+
+    The automaton is deterministic and lazy: its states are sets of positions, and are made when a text first needs them
+    (Thompson, 1968; as in RE2).
+    """
+
+    cdef:
+        unsigned char _classes[256]
+        int _class_count, _edge, _count, _dead, _mark
+        Py_ssize_t _number  # of shapes
+        int _ending_now  # the number of what ends with the step that was made last
+        array.array _members  # for each set, whether it has each class
+        array.array _labels, _lefts, _rights, _shapes
+        array.array _after, _after_starts  # those of position n: _after[_after_starts[n] : _after_starts[n + 1]]
+        array.array _first, _first_starts  # the same for each class: the positions where a word may begin with it
+        array.array _kinds  # of each class: those with the same number are alike to the left of all words
+        array.array _class_of_kind
+        array.array _marks, _reached  # for each position
+        array.array _table  # for each state and class: the next state, doubled, plus one where words end
+        array.array _endings  # for each state and class: the number of what ends there
+        list _lists  # of what ends somewhere: tuples of shapes
+        dict _list_numbers, _states
+        list _sets  # of each state its positions
+
+    def __cinit__(self, *, list sets not None, labels not None, list after not None, lefts not None, rights not None,
+                  shapes not None):
+        cdef:
+            Py_ssize_t position, index, count
+            list first
+        # Copies first: what is checked must be what is used.
+        sets = list(sets)
+        self._labels, self._lefts = array.array("i", labels), array.array("i", lefts)
+        self._rights, self._shapes = array.array("i", rights), array.array("i", shapes)
+        self._after, self._after_starts = _one_behind_the_other(after)
+        count = len(self._labels)
+        if not count + 1 == len(self._after_starts) == len(self._lefts) + 1 == len(self._rights) + 1 == (
+            len(self._shapes) + 1
+        ):
+            raise ValueError("each position has a label, positions after it, a left and a right set, and a shape")
+        if not all(type(bitmap) is bytes and len(bitmap) == 32 for bitmap in sets):
+            raise ValueError("a set of bytes has 256 bits")
+        if not all(0 <= number < len(sets) for number in self._labels):
+            raise ValueError("a label is not one of the sets")
+        if not all(-1 <= number < len(sets) for numbers in (self._lefts, self._rights) for number in numbers):
+            raise ValueError("what stands beside a word is not one of the sets")
+        if not all(number >= 0 for number in self._shapes):
+            raise ValueError("shapes are numbered from 0 on")
+        if not all(0 <= number < count for number in self._after):
+            raise ValueError("a position that follows another does not exist")
+        self._number = max(self._shapes, default=-1) + 1
+        self._classify(sets)
+        first = [[] for _ in range(self._class_count)]
+        for position in range(count):
+            if self._lefts.data.as_ints[position] >= 0:
+                for index in range(self._class_count):
+                    if self._has(self._labels.data.as_ints[position], index):
+                        (<list> first[index]).append(position)
+        self._first, self._first_starts = _one_behind_the_other(first)
+        self._marks = array.array("i", bytes(4 * count))
+        self._reached = array.array("i", bytes(4 * count))
+        self._forget()
+
+    cdef int _classify(self, list sets) except -1:
+        """Bytes that are in the same of these sets are one class. The edge is one of its own."""
+        cdef:
+            int byte, number, kind
+            Py_ssize_t index
+            dict classes = {}, kinds = {}
+        lefts = sorted({number for number in self._lefts if number >= 0})
+        for byte in range(256):
+            signature = bytes([(<bytes> bitmap)[byte >> 3] >> (byte & 7) & 1 for bitmap in sets])
+            self._classes[byte] = classes.setdefault((byte == EDGE[0], signature), len(classes))
+        self._class_count = len(classes)
+        self._edge = self._classes[<int> EDGE[0]]
+        self._members = array.array("B", bytes(len(sets) * self._class_count))
+        self._kinds = array.array("i")
+        self._class_of_kind = array.array("i")
+        for (edge, signature), number in classes.items():
+            for index in range(len(sets)):
+                self._members.data.as_uchars[index * self._class_count + number] = (<bytes> signature)[index]
+            kind = kinds.setdefault((edge, *[(<bytes> signature)[left] for left in lefts]), len(kinds))
+            self._kinds.append(kind)
+            if kind == len(self._class_of_kind):
+                self._class_of_kind.append(number)
+        self._dead = len(kinds)
+        return 0
+
+    cdef inline bint _has(self, Py_ssize_t number, Py_ssize_t index) noexcept:
+        return self._members.data.as_uchars[number * self._class_count + index] != 0
+
+    @property
+    def states(self) -> int:
+        """How many are known now."""
+        return self._count
+
+    cdef int _forget(self) except -1:
+        cdef int kind
+        self._states, self._sets = {}, []
+        self._lists, self._list_numbers = [()], {(): 0}
+        self._count = 0
+        self._table, self._endings = array.array("i"), array.array("i")
+        for kind in range(self._dead):
+            self._add((kind,), b"")
+        self._add(b"", b"")
+        return 0
+
+    cdef int _add(self, key, bytes positions) except -1:
+        cdef int number = self._count
+        cdef Py_ssize_t index
+        self._states[key] = number
+        self._sets.append(positions)
+        array.resize_smart(self._table, (number + 1) * self._class_count)
+        array.resize_smart(self._endings, (number + 1) * self._class_count)
+        for index in range(number * self._class_count, (number + 1) * self._class_count):
+            self._table.data.as_ints[index] = UNKNOWN
+        self._count += 1
+        return number
+
+    cdef tuple _ending(self, int state, int index):
+        """The shapes of which a word ends in a state before a byte of a class, or before the end when that is -1."""
+        cdef:
+            bytes positions = self._sets[state]
+            const int* present = <const int*> PyBytes_AS_STRING(positions)
+            Py_ssize_t at
+            int right
+            set found = None
+        for at in range(len(positions) // <Py_ssize_t> sizeof(int)):
+            right = self._rights.data.as_ints[present[at]]
+            if right >= 0 and (index < 0 or index == self._edge or self._has(right, index)):
+                if found is None:
+                    found = set()
+                found.add(self._shapes.data.as_ints[present[at]])
+        return () if found is None else tuple(sorted(found))
+
+    cdef int _number_of(self, tuple ending) except -1:
+        number = self._list_numbers.get(ending)
+        if number is None:
+            number = self._list_numbers[ending] = len(self._lists)
+            self._lists.append(ending)
+        return number
+
+    cdef int _step(self, int state, int index) except -1:
+        """Make the entry of the table for a state and a class."""
+        cdef:
+            int size, target, entry
+            bytes positions
+            tuple ending = self._ending(state, index)
+            bint full
+        size = self._reach(state, index)
+        positions = PyBytes_FromStringAndSize(<const char*> self._reached.data.as_ints, size * sizeof(int))
+        known = self._states.get(positions)
+        full = known is None and self._count >= SHAPE_STATES_MAX
+        if full:
+            self._forget()
+            known = self._states.get(positions)
+        target = self._add(positions, positions) if known is None else known
+        self._ending_now = self._number_of(ending)
+        entry = target << 1 | (self._ending_now != 0)
+        if not full:
+            self._table.data.as_ints[state * self._class_count + index] = entry
+            self._endings.data.as_ints[state * self._class_count + index] = self._ending_now
+        return entry
+
+    cdef int _reach(self, int state, int index) except -1:
+        """Fill `_reached` with the positions that a byte of a class leads to; tells how many."""
+        cdef:
+            bytes positions = self._sets[state]
+            const int* present = <const int*> PyBytes_AS_STRING(positions)
+            int* marks = self._marks.data.as_ints
+            int* reached = self._reached.data.as_ints
+            const int* after = self._after.data.as_ints
+            const int* starts = self._after_starts.data.as_ints
+            int size = 0, following, left
+            Py_ssize_t at, place
+        if state < self._dead:
+            left = self._class_of_kind.data.as_ints[state]
+            for place in range(self._first_starts.data.as_ints[index], self._first_starts.data.as_ints[index + 1]):
+                following = self._first.data.as_ints[place]
+                if left == self._edge or self._has(self._lefts.data.as_ints[following], left):
+                    reached[size] = following
+                    size += 1
+            return size
+        if self._mark == 0x7FFFFFFF:
+            memset(marks, 0, len(self._marks) * sizeof(int))
+            self._mark = 0
+        self._mark += 1
+        for at in range(len(positions) // <Py_ssize_t> sizeof(int)):
+            for place in range(starts[present[at]], starts[present[at] + 1]):
+                following = after[place]
+                if marks[following] != self._mark and self._has(self._labels.data.as_ints[following], index):
+                    marks[following] = self._mark
+                    reached[size] = following
+                    size += 1
+        qsort(reached, size, sizeof(int), _by_number)
+        return size
+
+    cdef int find(self, bytes window, bytearray wanted, dict ends) except -1:
+        """Add the stretches in which words of those shapes end that are wanted; a window's first byte is to the left.
+
+        `wanted` has a byte for each shape, which is not 0 when it is.
+        """
+        cdef:
+            const unsigned char* text = <const unsigned char*> PyBytes_AS_STRING(window)
+            Py_ssize_t length = len(window), start, at = 1
+            int state, entry, index, place
+            Region region
+        while _next_region(text, length, at, &region):
+            for start in range(region.start, region.until):
+                state = self._kinds.data.as_ints[self._classes[text[start - 1]]]
+                at = start
+                while at < length:
+                    index = self._classes[text[at]]
+                    place = state * self._class_count + index
+                    entry = self._table.data.as_ints[place]
+                    if entry == UNKNOWN:
+                        entry = self._step(state, index)
+                        if entry & 1:
+                            self._end_here(self._lists[self._ending_now], at, wanted, ends)
+                    elif entry & 1:
+                        self._end_here(self._lists[self._endings.data.as_ints[place]], at, wanted, ends)
+                    state = entry >> 1
+                    if state == self._dead:
+                        break
+                    at += 1
+                else:
+                    self._end_here(self._ending(state, -1), at, wanted, ends)
+            at = region.until
+        return 0
+
+    cdef int _end_here(self, tuple shapes, Py_ssize_t at, bytearray wanted, dict ends) except -1:
+        for shape in shapes:
+            if wanted[<Py_ssize_t> shape]:
+                add_end(ends, shape, <unsigned int> at)
+        return 0
+
+    def ends(self, bytes window not None) -> dict:
+        """By the number of each shape the stretches in which words end, behind the first byte of the window."""
+        cdef dict ends = {}
+        self.find(window, bytearray(b"\1") * self._number, ends)
+        return ends
+
+
+cdef tuple _one_behind_the_other(list lists):
+    """The numbers of some lists in one array, and where in it each list begins, the end included."""
+    numbers, starts = array.array("i"), array.array("i", [0])
+    for one in lists:
+        numbers.extend(array.array("i", one))
+        starts.append(len(numbers))
+    return numbers, starts
