@@ -39,10 +39,10 @@ class Shapes:
         *,
         sets: list[bytes],
         labels: Sequence[int],
-        after: list[list[int]],
+        following: list[list[int]],
         lefts: Sequence[int],
         rights: Sequence[int],
-        shapes: Sequence[int],
+        of_shape: Sequence[int],
     ) -> None: ...
     @property
     def states(self) -> int: ...

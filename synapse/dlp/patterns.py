@@ -151,7 +151,8 @@ def _compile_core(index: int, rule: Rule, source: str, *, needs_context: bool) -
     if form.left & frozenset(EDGE):
         raise RuleError(rule.id, "`left` contains a line feed, which stands for the beginning of a text; leave it out")
     pattern = Pattern(index, rule, form.guarded, form.heads, form.narrowest, form.widest, run, needs_context)
-    return Core(pattern, source, form.node, form.left, _shape(source, rule.left, rule.right, needs_context=needs_context))
+    shape = _shape(source, rule.left, rule.right, needs_context=needs_context)
+    return Core(pattern, source, form.node, form.left, shape)
 
 
 @dataclass(frozen=True, slots=True)

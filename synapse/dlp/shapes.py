@@ -41,10 +41,10 @@ class ShapeTable:
 
     sets: list[str]  # bitmaps of bytes, as hexadecimal numbers
     labels: list[int]
-    after: list[list[int]]
+    following: list[list[int]]
     lefts: list[int]
     rights: list[int]
-    shapes: list[int]
+    of_shape: list[int]
 
     def to_table(self) -> dict[str, Any]:
         """It as plain data. Not by `asdict`, which copies each of its ten thousand parts."""
@@ -54,10 +54,10 @@ class ShapeTable:
         return Shapes(
             sets=[bytes.fromhex(one) for one in self.sets],
             labels=self.labels,
-            after=self.after,
+            following=self.following,
             lefts=self.lefts,
             rights=self.rights,
-            shapes=self.shapes,
+            of_shape=self.of_shape,
         )
 
 
@@ -223,7 +223,9 @@ def _expanded(node: Node) -> Node:
             item = _expanded(item)
             if high > _COPIES_MAX:
                 obligatory = min(low, _COPIES_MAX)
-                return Seq((*[item] * (obligatory - 1), Rep(1 if low else 0, 2, item)) if obligatory else (Rep(0, 2, item),))
+                return Seq(
+                    (*[item] * (obligatory - 1), Rep(1 if low else 0, 2, item)) if obligatory else (Rep(0, 2, item),)
+                )
             tail: Node | None = None
             for _ in range(high - low):
                 tail = Rep(0, 1, item if tail is None else Seq((item, tail)))

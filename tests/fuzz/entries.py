@@ -222,6 +222,11 @@ NAMED: dict[str, Callable[[Case], Any]] = {
     "list[list[int]]": lambda case: [
         [case.chance.randrange(4) for _ in range(case.chance.randrange(3))] for _ in range(4)
     ],
+    "lefts": lambda case: [case.chance.randrange(-1, 3) for _ in range(4)],
+    "rights": lambda case: [case.chance.randrange(-1, 3) for _ in range(4)],
+    "of_shape": lambda case: case.chance.choice(([0] * 4, [0, 1, 1, 0])),
+    "claims": lambda case: [((0, 2), (1, 3), case.chance.choice((1, 40, 2**32)))] * case.chance.randint(1, 2),
+    "hints": lambda case: [((0, 1, 2), 0), ((3, 1), 40), ((), 0), ((1,), 65_535), ((0,), 0), ((2, 3), 1)],
     "reach": _width,
     "index": lambda case: case.chance.randrange(4),
     "make": lambda case: case.meddler(lambda: (case.chance.choice(hostile.EXPRESSIONS), _program(case))),

@@ -81,9 +81,9 @@ cdef class Shapes:
     """Where words of some languages end in a text, between what may stand beside them.
 
     The languages are given by positions (Glushkov, 1961). `sets` are sets of bytes, each a bitmap of 32 bytes with the
-    lowest bit first. For each position `labels` has the set of what it may be, `after` the positions that may follow,
+    lowest bit first. For each position `labels` has the set of what it may be, `following` the positions that may follow,
     `lefts` the set of what may stand to the left of a word that begins there, or -1 where none begins, `rights` the set
-    of what may stand to the right of a word that ends there, or -1 where none ends, and `shapes` the number of the
+    of what may stand to the right of a word that ends there, or -1 where none ends, and `of_shape` the number of the
     language that it belongs to. The edge of a text may stand everywhere.
 
     Each word must have a digit among its first SHAPE_LEAD_CHARS bytes, or consist of printed ones, SHAPE_RUN_CHARS or
@@ -111,16 +111,16 @@ cdef class Shapes:
         dict _list_numbers, _states
         list _sets  # of each state its positions
 
-    def __cinit__(self, *, list sets not None, labels not None, list after not None, lefts not None, rights not None,
-                  shapes not None):
+    def __cinit__(self, *, list sets not None, labels not None, list following not None, lefts not None, rights not None,
+                  of_shape not None):
         cdef:
             Py_ssize_t position, index, count
             list first
         # Copies first: what is checked must be what is used.
         sets = list(sets)
         self._labels, self._lefts = array.array("i", labels), array.array("i", lefts)
-        self._rights, self._shapes = array.array("i", rights), array.array("i", shapes)
-        self._after, self._after_starts = _one_behind_the_other(after)
+        self._rights, self._shapes = array.array("i", rights), array.array("i", of_shape)
+        self._after, self._after_starts = _one_behind_the_other(following)
         count = len(self._labels)
         if not count + 1 == len(self._after_starts) == len(self._lefts) + 1 == len(self._rights) + 1 == (
             len(self._shapes) + 1
