@@ -2,7 +2,6 @@
 
 import hashlib
 from array import array
-from bisect import bisect_right
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -13,9 +12,9 @@ from typing import Self
 import hyperscan
 import orjson
 
-from .._dlp import EDGE, Detector, Live, Redactor, judge, redacted
+from .._dlp import EDGE, Detector, Live, Redactor, ends_by_text, judge, redacted, strongest
 from .compilation import Compiled, CompileDatabase, acts, compile_rules, group
-from .findings import STRENGTH, Action, Finding, Scan, Side
+from .findings import Finding, Scan, Side
 from .options import DEFAULT_OPTIONS, PolicyOptions
 from .patterns import Checks, compile_database
 from .rules import Rule, load_default_rules, rule_from_table
@@ -154,42 +153,39 @@ class Ruleset:
             return Scan((), "none", text)
         # Of a text full of matches, each of these takes as long as some slices.
         yield
-        action = _strongest(findings)
+        action = strongest(findings)
         yield
         return Scan(findings, action, text if action == "alert" else "".join(pieces))
 
     def scan_many(self, texts: Sequence[str], side: Side) -> list[Scan]:
         """The verdicts on the strings of one request, for the price of one scan when they are clean."""
         scans = [Scan((), "none", text) for text in texts]
-        joined, offsets = fold(_SEPARATOR.join(texts))
-        if ends := self._scanner(EDGE + joined):
-            for number, scan in self._judge_each(texts, ends, side, dropped=offsets is not None):
-                scans[number] = scan
+        for number, scan in self._judge_each(texts, side):
+            scans[number] = scan
         return scans
 
     def clean(self, texts: Sequence[str], side: Side) -> bool:
         """Whether nothing is found in any of these: `scan_many` without its verdicts."""
-        joined, offsets = fold(_SEPARATOR.join(texts))
-        ends = self._scanner(EDGE + joined)
-        if not ends:
-            return True
-        scans = self._judge_each(texts, ends, side, dropped=offsets is not None)
-        return all(scan.action == "none" for _, scan in scans)
+        return all(scan.action == "none" for _, scan in self._judge_each(texts, side))
 
-    def _judge_each(self, texts: Sequence[str], ends: Ends, side: Side, *, dropped: bool) -> Iterator[tuple[int, Scan]]:
-        """The number and the verdict of each of the joined texts that a trigger ends in."""
-        # Where no character was dropped, a shadow is as long as its text.
-        lengths = (len(fold(text)[0]) for text in texts) if dropped else map(len, texts)
+    def _judge_each(self, texts: Sequence[str], side: Side) -> Iterator[tuple[int, Scan]]:
+        """The number and the verdict of each of these texts that a trigger ends in, from one scan of all."""
+        window, whole = _joined(texts)
+        ends = self._scanner(window)
+        if not ends:
+            return
+        # Where no character was dropped, a shadow is as long as its text, and stands behind an edge as it would alone.
+        lengths = map(len, texts) if whole else (len(fold(text)[0]) for text in texts)
         starts = list(accumulate((length + 1 for length in lengths), initial=0))
-        for number, own in _by_text(ends, starts).items():
-            shadow, offsets = fold(texts[number])
-            yield number, self._judge(texts[number], EDGE + shadow, offsets, own, side)
+        for number, own in ends_by_text(ends, starts).items():
+            text_window = window[starts[number] : starts[number + 1]]
+            yield number, self._judge(texts[number], text_window, None if whole else fold(texts[number])[1], own, side)
 
     def _judge(self, text: str, window: bytes, offsets: "array[int] | None", ends: Ends, side: Side) -> Scan:
         found = judge(window, offsets, ends, self._acting[side], self._alerts[side])
         if not found:
             return Scan((), "none", text)
-        return Scan(tuple(found), _strongest(found), redacted(text, found))
+        return Scan(tuple(found), strongest(found), redacted(text, found))
 
     def _detector(
         self, side: Side, checks: Mapping[str, Checks], lives: Mapping[str, Sequence[Live]], *, alert: bool
@@ -220,19 +216,7 @@ def _only(detector: Detector, rules: set[str]) -> Detector:
     return detector.only([matcher for matcher in detector.matchers.values() if matcher.rule in rules])
 
 
-def _strongest(findings: Iterable[Finding]) -> Action:
-    return max((found.action for found in findings), key=STRENGTH.__getitem__)
-
-
-def _by_text(ends: Ends, starts: Sequence[int]) -> dict[int, Ends]:
-    """The ends inside each of the joined texts, counted from its own edge. None is inside when it is on a separator."""
-    texts: dict[int, Ends] = {}
-    for index, found in ends.items():
-        for first, last in zip(found[::2], found[1::2], strict=True):
-            number = max(bisect_right(starts, first - 2) - 1, 0)
-            while number + 1 < len(starts) and (start := starts[number]) + 2 <= last:
-                own = max(first - start, 2), min(last, starts[number + 1]) - start
-                if own[0] <= own[1]:
-                    texts.setdefault(number, {}).setdefault(index, array("I")).extend(own)
-                number += 1
-    return texts
+def _joined(texts: Sequence[str]) -> tuple[bytes, bool]:
+    """The shadows of these texts with an edge before each, and whether no character was dropped."""
+    shadow, offsets = fold(_SEPARATOR.join(texts))
+    return EDGE + shadow, offsets is None

@@ -107,6 +107,7 @@ cdef class Matcher:
 
 
 @cython.final
+@cython.freelist(64)
 cdef class Cursor:
     """The candidates of one pattern in a window, one at a time. `start` is NOWHERE when there are no more.
 
@@ -121,6 +122,18 @@ cdef class Cursor:
         Py_ssize_t start, end, _at, _chain_end, _of_chain, _index
         int _tries
         bint accepted
+
+    cdef int open(self, Matcher matcher, bytes window, array.array stretches, Py_ssize_t at) except -1:
+        check_stretches(stretches)
+        self.matcher = matcher
+        self._window = window
+        self._stretches = stretches
+        self._index = 0
+        return self._begin(at)
+
+    cdef bint is_done(self, Py_ssize_t at) noexcept:
+        """Whether there is nothing for it behind `at` and later places, wherever it is restarted."""
+        return self.start == NOWHERE and self._of_chain <= at
 
     cdef int restart(self, Py_ssize_t at) except -1:
         """Go on from `at` as if nothing stood before it but what is to its left."""
@@ -189,19 +202,8 @@ cdef class Cursor:
         return 0
 
 
-cdef Cursor cursor_at(Matcher matcher, bytes window, array.array stretches, Py_ssize_t at):
-    cdef Cursor cursor = Cursor.__new__(Cursor)
-    if matcher is None:
-        raise TypeError("a detector's matchers are all of class Matcher")
-    check_stretches(stretches)
-    cursor.matcher = matcher
-    cursor._window = window
-    cursor._stretches = stretches
-    cursor._begin(at)
-    return cursor
-
-
 @cython.final
+@cython.freelist(8)
 cdef class Cluster:
     """Accepted candidates that overlap."""
 

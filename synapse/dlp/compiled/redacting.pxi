@@ -11,6 +11,7 @@ ALERT_BATCH = ALERT_BATCH_CHARS
 
 
 @cython.final
+@cython.freelist(64)
 cdef class Finding:
     """One match; offsets are code points of the text as it came."""
 
@@ -69,18 +70,15 @@ def judge(bytes window not None, offsets, dict ends not None, Detector acting no
     """The findings in a whole text, in its order. `offsets` are those of its shadow, None when each is its own."""
     cdef:
         list findings = []
-        dict own
-        list cuts
+        list cursors, cuts
         Detector detector
-        Tracker tracker
         Cut cut
         array.array places = offsets
     for detector in (acting, alerts):
-        own = detector.own(ends)
-        if not own:
+        cursors = detector.cursors(window, ends, 1)
+        if cursors is None:
             continue
-        tracker = Tracker(detector)
-        cuts = tracker.whole(window, own)
+        cuts = Tracker(detector).whole(window, cursors)
         # After the validators, which are anybody's code.
         if places is not None and (places.ob_descr.typecode != c"I" or len(places) + 1 < len(window)):
             raise ValueError("each byte of the shadow has an offset, an unsigned integer")
@@ -91,7 +89,64 @@ def judge(bytes window not None, offsets, dict ends not None, Detector acting no
                 findings.append(
                     found_in(cut, places.data.as_uints[cut.start], places.data.as_uints[cut.end - 1] + 1)
                 )
-    return settled(findings)
+    return settled(findings) if findings else findings
+
+
+def strongest(findings) -> str:
+    """The strongest action of some findings."""
+    cdef:
+        Finding finding
+        bint redacts = False
+    for finding in findings:
+        if finding is None:
+            raise TypeError("None is no finding")
+        if finding.action == "block":
+            return "block"
+        redacts = redacts or finding.action == "redact"
+    return "redact" if redacts else "alert"
+
+
+def ends_by_text(dict ends not None, starts) -> dict:
+    """The ends inside each of some joined texts, by its number and counted from its own edge.
+
+    `starts` tells where the texts begin, and where one more would. On what separates two texts an end is in neither.
+    """
+    cdef:
+        dict texts = {}
+        array.array own_starts = array.array("q", starts), stretches, own
+        const long long* begins = own_starts.data.as_longlongs
+        Py_ssize_t count = len(own_starts), index, number, low, middle
+        long long first, last, begin, end
+    for pattern, found in ends.items():
+        stretches = found
+        check_stretches(stretches)
+        for index in range(0, len(stretches), 2):
+            if index + 1 >= len(stretches):  # what is a key may have changed it, as anybody's code
+                break
+            first, last = stretches.data.as_uints[index], stretches.data.as_uints[index + 1]
+            low, number = 0, count
+            while low < number:
+                middle = (low + number) // 2
+                if begins[middle] <= first - 2:
+                    low = middle + 1
+                else:
+                    number = middle
+            number = max(low - 1, 0)
+            while number + 1 < count and begins[number] + 2 <= last:
+                begin = max(first - begins[number], 2)
+                end = min(last, begins[number + 1]) - begins[number]
+                if begin <= end and end <= 0xFFFFFFFF:
+                    known = texts.get(number)
+                    if known is None:
+                        known = texts[number] = {}
+                    own = known.get(pattern)
+                    if own is None:
+                        own = known[pattern] = array.clone(_UINTS, 0, False)
+                    array.resize_smart(own, len(own) + 2)
+                    own.data.as_uints[len(own) - 2] = <unsigned int> begin
+                    own.data.as_uints[len(own) - 1] = <unsigned int> end
+                number += 1
+    return texts
 
 
 def redacted(str text not None, findings) -> str:

@@ -6,6 +6,7 @@
 
 
 @cython.final
+@cython.freelist(64)
 cdef class Cut:
     """A stretch of the shadow that does not leave. While it is `open`, what follows may still belong to it."""
 
@@ -78,13 +79,26 @@ cdef class Detector:
         """The same with some of its matchers. Its automata stay those of all: they may hold too much."""
         return Detector(matchers, lives=self._lives, scan=self._scan, left_chars=self.left_chars)
 
-    cpdef dict own(self, dict ends):
-        """Those of these patterns."""
-        cdef dict found = {}
+    cdef list cursors(self, bytes window, dict ends, Py_ssize_t before):
+        """Those of its patterns that have a candidate from `before` on; None when there are none."""
+        cdef:
+            list cursors = None
+            Cursor cursor = None
+            Matcher matcher
         for index, stretches in ends.items():
-            if index in self.matchers:
-                found[index] = stretches
-        return found
+            matcher = self.matchers.get(index)
+            if matcher is None:
+                continue
+            # Most have none; one cursor serves them all.
+            if cursor is None:
+                cursor = Cursor.__new__(Cursor)
+            cursor.open(matcher, window, stretches, before)
+            if cursor.start != NOWHERE:
+                if cursors is None:
+                    cursors = []
+                cursors.append(cursor)
+                cursor = None
+        return cursors
 
     cdef Py_ssize_t live_start(self, bytes window, Py_ssize_t start) except -1:
         """The first place from `start` on where a match may begin that is not yet whole."""
@@ -98,6 +112,7 @@ cdef class Detector:
 
 
 @cython.final
+@cython.freelist(8)
 cdef class Tracker:
     """One text on its way. Offsets in cuts, and `decided`, count from its beginning.
 
@@ -116,7 +131,7 @@ cdef class Tracker:
     def __cinit__(self, Detector detector not None, *, dict ends=None):
         self.decided = 0
         self._detector = detector
-        self._ends = None if ends is None else detector.own(ends)
+        self._ends = ends
         self._left = EDGE
         self._held = b""
 
@@ -142,10 +157,10 @@ cdef class Tracker:
         self._held = held
         return cuts
 
-    cdef list whole(self, bytes window, dict ends):
-        """The cuts of a whole text, given with the edge before it and the ends that its scan found."""
+    cdef list whole(self, bytes window, list cursors):
+        """The cuts of a whole text, given with the edge before it and the candidates that its scan found."""
         cdef list cuts = []
-        self.decided = self._walk(window, ends, cuts, 1, len(window), True) - 1
+        self.decided = self._walk(window, cursors, cuts, 1, len(window), True) - 1
         return cuts
 
     cdef Py_ssize_t _decide(self, bytes window, list cuts, Py_ssize_t before, bint final) except -1:
@@ -154,12 +169,14 @@ cdef class Tracker:
             Detector detector = self._detector
             Py_ssize_t limit = len(window) if final else detector.live_start(window, before)
             dict ends
+            list cursors
         if limit == before or len(window) - before < detector.narrowest:
             return limit
-        ends = detector.own(detector._scan(window)) if self._ends is None else self._ends
-        return self._walk(window, ends, cuts, before, limit, final) if ends else limit
+        ends = detector._scan(window) if self._ends is None else self._ends
+        cursors = detector.cursors(window, ends, before) if ends else None
+        return limit if cursors is None else self._walk(window, cursors, cuts, before, limit, final)
 
-    cdef Py_ssize_t _walk(self, bytes window, dict ends, list cuts, Py_ssize_t before, Py_ssize_t limit, bint final
+    cdef Py_ssize_t _walk(self, bytes window, list cursors, list cuts, Py_ssize_t before, Py_ssize_t limit, bint final
                           ) except -1:
         cdef:
             Detector detector = self._detector
@@ -167,15 +184,8 @@ cdef class Tracker:
             Cluster cluster
             Cut cut
             Cursor cursor
-            Py_ssize_t stop, shift = self.decided - before
-            list cursors = []
-        for index, stretches in ends.items():
-            cursor = cursor_at(<Matcher?> detector.matchers[index], window, stretches, before)
-            if cursor.start != NOWHERE:
-                cursors.append(cursor)
+            Py_ssize_t stop, done, shift = self.decided - before
         seen.start = seen.end = 0
-        if not cursors:
-            return limit
         while True:
             cluster = next_cluster(cursors, limit, &seen)
             if cluster is None or cluster.end > limit:
@@ -188,8 +198,14 @@ cdef class Tracker:
                 return stop
             if stop > limit:  # a run went on beyond it
                 limit = detector.live_start(window, stop)
+            done = 0
             for cursor in cursors:
                 cursor.restart(stop)
+                done += cursor.is_done(stop)
+            if done:
+                cursors = [cursor for cursor in cursors if not cursor.is_done(stop)]
+                if not cursors:
+                    return limit
 
     cdef Cut _close(self, bytes window, Cluster cluster, Py_ssize_t shift, bint final):
         """The cut of a complete cluster, with its runs as far as the window shows them."""
