@@ -10,9 +10,8 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import asyncpg
 import orjson
@@ -25,7 +24,7 @@ from .dlp.policy_check import check_own_rules, check_placeholders
 from .dlp.policy_document import DOCUMENT_BYTES_MAX
 from .dlp.policy_resolution import DEFAULT_POLICY, catalogue_fingerprint, catalogue_of, own_rules_key
 from .dlp.rules import rule_from_table
-from .dlp.ruleset import ENGINE, RulesetError
+from .dlp.ruleset import RulesetError, engine_version
 from .policy_directory import Active, ActivePolicy, PolicyDirectory
 from .postgres.connect import UNREACHABLE
 from .postgres.control_errors import ControlError
@@ -114,17 +113,26 @@ class Compiler:
 
     def __init__(self) -> None:
         self._catalogue: Catalogue | None = None
+        self._database = _Database()
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._runner as runner:
+            runner.run(self._database.close())
 
     def build(self, order: Order, await_dsn: Callable[[], str]) -> Outcome:
         """`await_dsn` waits until the database can be asked; what is likely to be needed is compiled before."""
         builder = _Builder(order, self._read_catalogue)
         if order.first:
             builder.prepare()
-        return asyncio.run(builder.build(await_dsn()))
+        dsn = await_dsn()
+        return self._runner.run(self._build(builder, dsn))
 
-    def prepare(self, order: Order) -> None:
-        """Compile what a start is likely to need, and keep it."""
-        _Builder(order, self._read_catalogue).prepare()
+    async def _build(self, builder: "_Builder", dsn: str) -> Outcome:
+        return await builder.build(await self._database.connection(dsn))
 
     def learn(self, order: Order) -> None:
         """Derive what the next change is likely to have in common with what is in force. Best effort."""
@@ -145,7 +153,7 @@ class Compiler:
 
 def prepare(order: Order) -> None:
     """Compile what a start is likely to need, and keep it."""
-    Compiler().prepare(order)
+    _Builder(order, lambda directory, _: kept_catalogue(directory)).prepare()
 
 
 def kept_catalogue(directory: PolicyDirectory) -> Catalogue:
@@ -196,6 +204,37 @@ def file_source(path: Path) -> Source:
         raise Refused(str(path), [problem]) from error
 
 
+class _Database:
+    """One connection that stays: to make one takes as long as all that is said over it."""
+
+    def __init__(self) -> None:
+        self._connection: asyncpg.Connection[Any] | None = None
+
+    async def connection(self, dsn: str) -> "asyncpg.Connection[Any] | None":
+        """None when the database is away."""
+        try:
+            if self._connection is None or not await _answers(self._connection):
+                await self.close()
+                self._connection = await runtime_connection(dsn)
+        except (*UNREACHABLE, asyncpg.PostgresError):
+            return None
+        return self._connection
+
+    async def close(self) -> None:
+        known, self._connection = self._connection, None
+        if known is not None:
+            known.terminate()
+
+
+async def _answers(connection: "asyncpg.Connection[Any]") -> bool:
+    """Whether nobody has ended it since it was used."""
+    try:
+        await connection.fetchval("SELECT 1")
+    except (*UNREACHABLE, asyncpg.PostgresError):
+        return False
+    return True
+
+
 class _Builder:
     def __init__(self, order: Order, read_catalogue: Callable[[PolicyDirectory, str], Catalogue]) -> None:
         self._order = order
@@ -220,17 +259,8 @@ class _Builder:
                 _check_own_rules(self._catalogue, self._directory, document, source)
                 _compile(self._catalogue, self._directory, document, source, [DEFAULT_POLICY])
 
-    async def build(self, dsn: str) -> Outcome:
-        try:
-            connection = await runtime_connection(dsn)
-        except (*UNREACHABLE, asyncpg.PostgresError):
-            return await self._build(None)
-        try:
-            return await self._build(connection)
-        finally:
-            await connection.close()
-
-    async def _build(self, connection: "asyncpg.Connection[Any] | None") -> Outcome:
+    async def build(self, connection: "asyncpg.Connection[Any] | None") -> Outcome:
+        """Without a connection nothing is put on record, and only the file can say what is wanted."""
         facts = await _facts(connection)
         in_charge = self._order.file_expected
         try:
@@ -446,7 +476,7 @@ def _compile(
 
 def _kept_database(directory: PolicyDirectory, expressions: Sequence[Expression]) -> bytes:
     """A database that another policy, or the one before, has too: actions and exceptions do not change it."""
-    version = f"{ENGINE}:{metadata.version('hyperscan')}"
+    version = engine_version()
     key = (
         "db-"
         + hashlib.sha256(

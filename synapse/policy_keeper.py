@@ -326,20 +326,18 @@ def _run(orders: Connection, parents: Connection, parent: int, forget: Callable[
     name_process(COMPILER_NAME)
     parents.close()
     forget()
-    compiler, learned = Compiler(), False
-    while True:
-        # The parent is gone when it is at an end.
-        try:
+    learned = False
+    # The parent is gone when there are no more orders.
+    with Compiler() as compiler, suppress(EOFError):
+        while True:
             order = orders.recv()
-        except EOFError:
-            return
-        orders.send_bytes(_message(compiler.build(order, lambda: orders.recv_bytes().decode())))
-        if not learned and not orders.poll(LEARN_AFTER_S):
-            compiler.learn(order)
-            learned = True
-        # What it knows now it will know for ever; to look through it again and again would slow down every build.
-        gc.collect()
-        gc.freeze()
+            orders.send_bytes(_message(compiler.build(order, lambda: orders.recv_bytes().decode())))
+            if not learned and not orders.poll(LEARN_AFTER_S):
+                compiler.learn(order)
+                learned = True
+            # What it knows now it will know for ever; to look through it again and again would slow down every build.
+            gc.collect()
+            gc.freeze()
 
 
 def _message(outcome: Outcome) -> bytes:

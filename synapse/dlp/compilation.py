@@ -49,17 +49,8 @@ class Compiled:
         )
 
     def automata(self) -> dict[str, list[Live]]:
-        """Of each group of patterns. Most rules do the same to prompts and answers: equal tables are one automaton."""
-        made: list[tuple[LiveTable, Live]] = []
-
-        def automaton(table: LiveTable) -> Live:
-            known = next((live for other, live in made if other == table), None)
-            if known is None:
-                known = table.automaton()
-                made.append((table, known))
-            return known
-
-        return {name: [automaton(table) for table in tables] for name, tables in self.lives.items()}
+        """Of each group of patterns."""
+        return {name: [table.automaton() for table in tables] for name, tables in self.lives.items()}
 
     def to_table(self) -> dict[str, Any]:
         """All but the databases, as plain data."""

@@ -155,6 +155,7 @@ def forward(node: Node) -> str:
             return _either(map(forward, items))
 
 
+@lru_cache(CORES_KEPT_MAX)
 def render(allowed: frozenset[int]) -> str:
     """A character class as both engines read it: ranges of escaped bytes."""
     ranges: list[list[int]] = []

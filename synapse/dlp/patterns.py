@@ -11,7 +11,7 @@ from typing import Any
 
 import hyperscan
 
-from .._dlp import CONTEXT_CHARS, EDGE, Automaton, Matcher
+from .._dlp import CONTEXT_CHARS, EDGE, Matcher
 from .acceptance import Acceptance, acceptance
 from .context import sought
 from .findings import STRENGTH, Side
@@ -63,7 +63,7 @@ class Pattern:
         rule, run = self.rule, self.run
         return Matcher(
             self.index,
-            expression=checks.confirming(self.guarded),
+            expression=automaton(self.guarded.encode("ascii")),
             heads=self.heads,
             narrowest=self.narrowest,
             widest=self.widest,
@@ -81,17 +81,12 @@ class Pattern:
 class Checks:
     """What confirms the matches of one rule; its patterns share it, since it is costly to compile."""
 
-    __slots__ = ("_confirming", "accept", "apart", "in_context")
+    __slots__ = ("accept", "apart", "in_context")
 
     def __init__(self, rule: Rule) -> None:
         self.accept = acceptance(rule)
         self.apart = condition(rule, behind_words=False)
         self.in_context = condition(rule, behind_words=True)
-        self._confirming: dict[str, Automaton] = {}
-
-    def confirming(self, guarded: str) -> Automaton:
-        """What matches a core; its states are worth sharing."""
-        return self._confirming.setdefault(guarded, automaton(guarded.encode("ascii")))
 
 
 # Where rules claim a text alike, the packs that give it its name. What a word says of a country is said better by the
@@ -145,7 +140,7 @@ def _standing(rule: Rule, *, needs_context: bool) -> tuple[int, int]:
 def _compile_core(index: int, rule: Rule, source: str, *, needs_context: bool) -> Core:
     try:
         form = _form(source, rule.left, rule.right)
-        run = _compile_run(rule)
+        run = _compile_run(rule.run, rule.until, rule.right)
     except PatternError as error:
         raise RuleError(rule.id, str(error)) from error
     if form.left & frozenset(EDGE):
@@ -205,18 +200,19 @@ def _compile_rest(rule: Rule) -> None:
         raise RuleError(rule.id, str(error)) from error
 
 
-def _compile_run(rule: Rule) -> Run | None:
-    if not rule.run:
-        if rule.until:
+@lru_cache(CORES_KEPT_MAX)
+def _compile_run(run: str, until: str, right: str) -> Run | None:
+    if not run:
+        if until:
             raise PatternError("`until` is given without `run`; say which characters may stand before it")
         return None
-    if rule.right:
+    if right:
         raise PatternError("`right` is given with `run`; leave it out, the run takes what follows")
-    inside = char_class(rule.run)
+    inside = char_class(run)
     stop = render(_ANY - inside)
-    if not rule.until:
+    if not until:
         return Run(stop, 0)
-    closing = parse(rule.until)
+    closing = parse(until)
     if not alphabet(closing) <= inside:
         raise PatternError("`until` contains characters that are not in `run`; add them there")
     return Run(f"(?P<closing>{forward(closing)})|{stop}", width(closing)[1])

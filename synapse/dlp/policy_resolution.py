@@ -8,7 +8,6 @@ import hashlib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib import metadata
 from importlib.resources import files
 from typing import Any, TypeVar
 
@@ -29,7 +28,7 @@ from .policy_document import (
     read_document,
 )
 from .rules import Rule, RuleAction, load_all_rules
-from .ruleset import ENGINE
+from .ruleset import engine_version
 
 DEFAULT_POLICY = "default"
 
@@ -101,7 +100,7 @@ def catalogue_fingerprint() -> str:
     """A hash of the engine and of every rule and policy that comes with Synapse, without reading what they say."""
     folder = files(__package__) / "rules"
     documents = sorted((entry for entry in folder.iterdir() if entry.name.endswith(".toml")), key=lambda one: one.name)
-    digest = hashlib.sha256(f"{ENGINE}:{metadata.version('hyperscan')}".encode())
+    digest = hashlib.sha256(engine_version().encode())
     for text in (_shipped_text(), *(document.read_text("utf-8") for document in documents)):
         digest.update(hashlib.sha256(text.encode()).digest())
     return digest.hexdigest()
@@ -174,6 +173,8 @@ def _changed(rule: Rule, override: Override, layers: Sequence[PolicyTable], mode
     prompt, answer = override.prompt or prompt, override.answer or answer
     if (override.mode or mode) == "monitor":
         prompt, answer = _monitored(prompt), _monitored(answer)
+    if (severity, prompt, answer) == (rule.severity, rule.prompt, rule.answer):
+        return rule
     return replace(rule, severity=severity, prompt=prompt, answer=answer)
 
 

@@ -4,7 +4,7 @@ import hashlib
 from array import array
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import metadata
 from itertools import accumulate, pairwise
 from typing import Self
@@ -202,9 +202,16 @@ class Ruleset:
 
 def version_of(rules: Iterable[Rule], options: PolicyOptions = DEFAULT_OPTIONS) -> str:
     """A short hash of everything that decides what is found and what becomes of it."""
-    engine = f"{ENGINE}:{metadata.version('hyperscan')}"
     decides = [[rule.to_table() for rule in rules], asdict(options)]
-    return hashlib.sha256(engine.encode() + orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()[:12]
+    return hashlib.sha256(engine_version().encode() + orjson.dumps(decides, option=orjson.OPT_SORT_KEYS)).hexdigest()[
+        :12
+    ]
+
+
+@cache
+def engine_version() -> str:
+    """What rules are compiled by; what another one has compiled is of no use."""
+    return f"{ENGINE}:{metadata.version('hyperscan')}"
 
 
 def default_ruleset() -> Ruleset:

@@ -16,7 +16,9 @@ from synapse.dlp import (
     live,
     load_all_rules,
     patterns,
+    positions,
     programs,
+    shapes,
     surroundings,
 )
 from synapse.dlp import context as context_module
@@ -29,7 +31,13 @@ KEPT: tuple[Any, ...] = (
     patterns._trigger,
     patterns._beginnings,
     live._positions,
-    live._bitmap,
+    live._table,
+    positions.bitmap,
+    shapes._positions,
+    patterns._shape,
+    patterns._figures,
+    language.render,
+    patterns._compile_run,
     context_module.sought,
 )
 
@@ -145,3 +153,23 @@ def test_rulesets_share_their_expressions_as_long_as_they_have_them(monkeypatch:
     del one, other
     gc.collect()
     assert len(programs._shared) == before
+
+
+def test_equal_tables_are_one_automaton_as_long_as_somebody_has_it(rules: list[Rule]) -> None:
+    """What texts have taught it stays after a change; that of a changed rule is another one."""
+    some = [rule for rule in rules if rule.pack == "us-health"]
+    gc.collect()
+    before = len(live._shared)
+
+    def automata(extra: Rule) -> list[Any]:
+        groups = compile_rules((*some, extra), database=lambda _: b"").automata()
+        return [automaton for group in groups.values() for automaton in group]
+
+    one, same, other = automata(own("Zephyr")), automata(own("Zephyr")), automata(own("Boreas"))
+    assert one
+    assert all(first is second for first, second in zip(one, same, strict=True))
+    assert any(first is not second for first, second in zip(one, other, strict=True))
+    assert len({id(automaton) for automaton in one}) < len(one), "prompts and answers have the same"
+    del one, same, other
+    gc.collect()
+    assert len(live._shared) == before

@@ -1,6 +1,6 @@
 """One process makes one version of the policies after the other: what they have in common is read once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +32,12 @@ Build = Callable[[Compiler, str], Active]
 
 
 @pytest.fixture
+def compiler() -> Iterator[Compiler]:
+    with Compiler() as compiler:
+        yield compiler
+
+
+@pytest.fixture
 def build(tmp_path: Path) -> Build:
     """Builds a text of policies and puts it in force."""
     file = tmp_path / "dlp.toml"
@@ -46,8 +52,7 @@ def build(tmp_path: Path) -> Build:
     return build
 
 
-def test_a_change_reads_only_what_it_changes(build: Build) -> None:
-    compiler = Compiler()
+def test_a_change_reads_only_what_it_changes(build: Build, compiler: Compiler) -> None:
     first = build(compiler, SMALL + OWN.format(word="Zephyr"))
     before = language.parse.cache_info().misses
     second = build(compiler, SMALL + OWN.format(word="Eurus and Notus"))
@@ -55,12 +60,12 @@ def test_a_change_reads_only_what_it_changes(build: Build) -> None:
     assert first.policies["default"].version != second.policies["default"].version
 
 
-def test_what_is_in_force_can_be_learned_before_it_changes(build: Build, tmp_path: Path) -> None:
+def test_what_is_in_force_can_be_learned_before_it_changes(build: Build, compiler: Compiler, tmp_path: Path) -> None:
     """After a start for which nothing had to be compiled, the first change costs no more than the next one."""
-    build(Compiler(), SMALL + OWN.format(word="Zephyr"))
+    with Compiler() as other:
+        build(other, SMALL + OWN.format(word="Zephyr"))
     for function in (language.parse, patterns._form, patterns._trigger, patterns._beginnings, live._positions):
         function.cache_clear()
-    compiler = Compiler()
     compiler.learn(Order(tmp_path, tmp_path / "dlp.toml"))
     before = language.parse.cache_info().misses
     assert before > 10
@@ -72,16 +77,15 @@ def test_what_is_in_force_can_be_learned_before_it_changes(build: Build, tmp_pat
     assert not kept.exists()
 
 
-def test_there_is_nothing_to_learn_before_something_is_in_force(tmp_path: Path) -> None:
+def test_there_is_nothing_to_learn_before_something_is_in_force(compiler: Compiler, tmp_path: Path) -> None:
     prepare(Order(tmp_path, None, first=True))
-    Compiler().learn(Order(tmp_path, None))
+    compiler.learn(Order(tmp_path, None))
 
 
 def test_a_catalogue_is_read_again_when_it_is_another_one(
-    build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    build: Build, compiler: Compiler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when a package was replaced under a gateway that runs."""
-    compiler = Compiler()
     first = build(compiler, SMALL)
     changed = [replace(rule, stop_words=("example",)) for rule in policy_build.load_catalogue().rules]
     monkeypatch.setattr("synapse.dlp.policy_resolution.catalogue_fingerprint", lambda: "another")

@@ -23,6 +23,7 @@ cdef class Live:
     """
 
     cdef:
+        object __weakref__
         unsigned char _classes[256]
         int _class_count, _words, _count
         Py_ssize_t _reach
