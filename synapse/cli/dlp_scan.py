@@ -1,6 +1,7 @@
 """`synapse dlp scan`: what the rules find in texts, as one JSON object for each text or as a table for people."""
 
 import json
+import os
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ def scan(
 ) -> None:
     """Say what the rules find in texts. The texts stay on this machine, and what matched is not shown.
 
-    Exit code 1 when something would be blocked, 2 when something could not be read.
+    Exit code 1 when something would be blocked, 2 when something could not be read or written.
 
     Example: synapse dlp scan --packs core,de letter.txt
     """
@@ -111,6 +112,8 @@ class _Json:
     """An object for each text on its own line, in order and at once: another program may be waiting for it."""
 
     def __init__(self, *, listed: bool) -> None:
+        if sys.stdout is None:  # `>&-` in a shell
+            raise _cannot_write("it is closed")
         self._out = sys.stdout.buffer
         self._listed = listed
         self._before = b"[\n" if listed else b""
@@ -123,14 +126,21 @@ class _Json:
         self._put({"id": given.id, "error": given.problem})
 
     def _put(self, result: dict[str, Any]) -> None:
-        self._out.write(self._before + encoded(result) + (b"" if self._listed else b"\n"))
-        self._out.flush()
+        self._write(self._before + encoded(result) + (b"" if self._listed else b"\n"))
         self._before = b",\n" if self._listed else b""
 
     def finish(self) -> None:
         if self._listed:
-            self._out.write(b"\n]\n")
+            self._write(b"\n]\n")
+
+    def _write(self, line: bytes) -> None:
+        try:
+            self._out.write(line)
             self._out.flush()
+        except OSError as error:
+            # What is still in the buffer would be written, and fail, once more at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+            raise _cannot_write(error.strerror) from error
 
 
 class _Table:
@@ -167,6 +177,12 @@ class _Table:
         if self._left_out:
             typer.echo(f"… and {self._left_out} more; --json has all of them.")
         typer.echo(_totals(self._tally))
+
+
+def _cannot_write(why: str | None) -> typer.Exit:
+    """An answer that nobody got is none: the code must not say that all texts were clean, or that one was blocked."""
+    typer.echo(f"synapse: standard output: it cannot be written ({why}).", err=True)
+    return typer.Exit(PROBLEM_EXIT)
 
 
 def result_of(id_: Any, verdict: "Scan") -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """The texts that a command is given: whole files, or one in each JSON line. What cannot be read is said, not lost."""
 
+import errno
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -74,7 +75,11 @@ def size_bytes_of(paths: Sequence[str]) -> int | None:
 
 
 def _opened(path: str) -> Any:
-    return nullcontext(sys.stdin.buffer) if path == STDIN else Path(path).open("rb")
+    if path != STDIN:
+        return Path(path).open("rb")
+    if sys.stdin is None:  # `<&-` in a shell
+        raise OSError(errno.EBADF, "it is closed")
+    return nullcontext(sys.stdin.buffer)
 
 
 def _lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | None, int]]:

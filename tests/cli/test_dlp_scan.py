@@ -338,6 +338,30 @@ def test_each_answer_comes_before_the_next_line_is_asked_for(clean_environment: 
     assert process.returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("shell", "said"),
+    [
+        ("<&-", "standard input: it cannot be read (it is closed)"),
+        (">&-", "standard output: it cannot be written (it is closed)"),
+        ("> /dev/full", "standard output: it cannot be written (No space left on device)"),
+        ("| true", "standard output: it cannot be written (Broken pipe)"),
+    ],
+)
+def test_an_input_or_output_that_is_gone_is_no_blocked_text(
+    clean_environment: None, tmp_path: Path, shell: str, said: str
+) -> None:
+    """Exit code 1 says that something would be blocked; a stack of calls says nothing."""
+    path = tmp_path / "texts.jsonl"
+    path.write_text(jsonl({"id": 1, "text": "clean"}) * 10_000)
+    command = f"{sys.executable} -m synapse dlp scan --jsonl {shell if '|' not in shell else ''}"
+    given = "" if "<" in shell else f"< {path}"
+    script = f"set -o pipefail; {command} {given} {shell if '|' in shell else ''}"
+
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, said in done.stderr, "Traceback" in done.stderr) == (2, True, False), done.stderr
+
+
 @pytest.mark.parametrize("large", [True, False])
 def test_a_bar_is_for_people_who_wait(clean_environment: None, tmp_path: Path, large: bool) -> None:
     """On standard error, when that is a terminal and the input is large; never in the output."""
