@@ -29,6 +29,25 @@ def test_every_hit_of_every_pack_is_found_by_its_rule_or_lies_in_what_another_fo
     assert missed == []
 
 
+# What these find may have any sign in it, a full stop too, or has no end of its own.
+ENDS_ANYWHERE = {
+    *("connection_string", "snowflake_password", "nuget_password", "curl_user", "netrc_password", "sshpass_password"),
+    *("wordpress_salt", "bearer_token", "microsoft_graph_refresh_token", "dotenv_vault_key"),
+}
+
+
+@pytest.mark.timeout(300)
+def test_the_full_stop_of_a_sentence_is_no_part_of_what_was_found(acting: Ruleset) -> None:
+    taken = []
+    for rule in RULES:
+        for hit in rule.hits:
+            end = len(hit.before) + len(hit.text)
+            findings = acting.scan(f"{hit.before}{hit.text}. Thanks", Side.PROMPT).findings
+            if rule.id not in ENDS_ANYWHERE and end not in {found.end for found in findings}:
+                taken.append((rule.id, hit.why))
+    assert taken == []
+
+
 @pytest.mark.timeout(300)
 def test_every_hit_of_every_pack_is_redacted_alike_whole_and_cut_anywhere(acting: Ruleset) -> None:
     """Once at every place, and in two or three pieces at random ones; a failure prints the seed."""
