@@ -19,7 +19,6 @@ import array
 from re import compile as compile_expression
 
 from libc.math cimport log2
-from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy, memset
 
 cdef extern from "Python.h":

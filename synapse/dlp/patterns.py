@@ -19,7 +19,7 @@ from .language import CORES_KEPT_MAX, Node, PatternError, alphabet, beginning, c
 from .positions import heads, ways_of
 from .programs import automaton
 from .rules import Rule, RuleError
-from .shapes import Shape, digits_of, in_figures, run_of
+from .shapes import Shape, digits_of, figures_alike, in_figures, run_of
 from .surroundings import condition, in_context
 from .triggers import Trigger, has_literal, trigger
 
@@ -35,6 +35,8 @@ _GUARDED_LETTERS_MAX = 13
 _ALTERNATIVES_MAX = 8
 # So many first characters tell the kind.
 _KINDS_CHARS = 4
+# Of more shapes in figures the digits are not told apart: the states of all their combinations would be too many.
+_FIGURES_TOLD_APART_MAX = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,11 +248,15 @@ class Claim:
     widest: int
 
 
-def find_shapes(cores: Iterable[Core]) -> tuple[list[Shape], list[Claim]]:
+def find_shapes(cores: Sequence[Core]) -> tuple[list[Shape], list[Claim]]:
     """The shapes of all cores that are one, and who claims each."""
+    alone = {core.shape for core in cores if core.shape is not None and not core.pattern.needs_context}
+    alike = sum(shape.has_digits for shape in alone) > _FIGURES_TOLD_APART_MAX
     members: dict[Shape, list[Core]] = {}
     for core in cores:
         if (shape := core.shape) is not None:
+            if shape.has_digits and (alike or core.pattern.needs_context):
+                shape = figures_alike(shape)
             members.setdefault(shape, []).append(core)
     claims = [
         Claim(

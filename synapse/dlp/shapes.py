@@ -33,6 +33,7 @@ class Shape:
     node: Node
     left: frozenset[int]
     right: frozenset[int]
+    has_digits: bool  # each of its words, and soon
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class ShapeTable:
 
 def digits_of(core: Node, left: frozenset[int], right: frozenset[int]) -> Shape | None:
     """The shape of a core of which every match begins with a digit, or soon has one; None when it is not so."""
-    return Shape(core, _ANY - left, _ANY - right) if _has_early_digit(core) else None
+    return _in_digits(core, _ANY - left, _ANY - right) if _has_early_digit(core) else None
 
 
 def in_figures(shape: Shape) -> bool:
@@ -92,7 +93,32 @@ def run_of(core: Node, left: frozenset[int], right: frozenset[int]) -> Shape | N
         Seq(tuple(parts[first:last])),
         _ANY - left if first == 0 else _ANY,
         _ANY - right if last == len(parts) else _ANY,
+        has_digits=False,
     )
+
+
+@lru_cache(CORES_KEPT_MAX)
+def figures_alike(shape: Shape) -> Shape:
+    """The same with any digit wherever it has some digits: the shape of many cores, for which few states will do."""
+    return _in_digits(_figures_alike(shape.node), shape.left, shape.right)
+
+
+@lru_cache(CORES_KEPT_MAX)
+def _in_digits(node: Node, left: frozenset[int], right: frozenset[int]) -> Shape:
+    return Shape(node, left, right, has_digits=True)
+
+
+def _figures_alike(node: Node) -> Node:
+    match node:
+        case Char(allowed):
+            return Char(_DIGITS) if allowed <= _DIGITS else node
+        case Rep(low, high, item):
+            return Rep(low, high, _figures_alike(item))
+        case Seq(items):
+            return Seq(tuple(map(_figures_alike, items)))
+        case Alt(items):
+            alike = tuple(dict.fromkeys(map(_figures_alike, items)))
+            return alike[0] if len(alike) == 1 else Alt(alike)
 
 
 def _flat(node: Node) -> Iterable[Node]:

@@ -12,7 +12,7 @@ from synapse.dlp import load_all_rules, load_default_rules
 from synapse.dlp.compilation import compile_rules
 from synapse.dlp.language import char_class, parse
 from synapse.dlp.patterns import compile_cores, find_hints, find_shapes
-from synapse.dlp.shapes import Shape, digits_of, in_figures, run_of, shape_table
+from synapse.dlp.shapes import Shape, digits_of, figures_alike, in_figures, run_of, shape_table
 
 EDGE = b"\n"
 WORD_CHARACTERS = char_class("0-9A-Za-z")
@@ -163,6 +163,24 @@ def test_what_a_rule_claims_by_its_shape_is_not_looked_for_with_hyperscan() -> N
     ]
     assert len(shapes) == 1
     assert {names[n] for hint in find_hints(cores) for n in hint.patterns} == {"literal", "behind"}
+
+
+def test_digits_are_not_told_apart_behind_words_and_among_many_shapes() -> None:
+    first, second = digits(r"[1-4]\d{3}"), digits(r"(?:19|20)\d{2}")
+    assert first is not None
+    assert second is not None
+    assert figures_alike(first) is not figures_alike(second)
+    assert ends(automaton(figures_alike(first)), b"9999") == {0: [(4, 4)]}
+    assert figures_alike(first) is figures_alike(digits_of(parse(r"[5-8]\d{3}"), WORD_CHARACTERS, WORD_CHARACTERS))  # type: ignore[arg-type]
+    few = compile_cores([toy("a", r"[1-4]\d{3}"), toy("b", (), core_with_context=(r"[1-4]\d{3}",), context=("word",))])
+    _, claims = find_shapes(few)
+    assert [(claim.always, claim.behind_words) for claim in claims] == [((), (0,)), ((1,), ())]
+    many = compile_cores(
+        [toy("b", (), core_with_context=(r"[1-4]\d{3}",), context=("word",))]
+        + [toy(f"a{number}", rf"{number:03}[1-4]\d{{3}}") for number in range(129)]
+    )
+    _, claims = find_shapes(many)
+    assert [len(claim.always) for claim in claims] == [0, 129]
 
 
 def test_most_figures_of_the_default_policy_are_shapes() -> None:

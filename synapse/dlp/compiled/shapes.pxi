@@ -10,6 +10,7 @@ cdef enum:
     LONG_RUN_MIN = 16
     # States of the automaton that are kept; a text made to need more costs time, since all are forgotten then.
     SHAPE_STATES_MAX = 8192
+    SHAPE_SLOTS = 4 * SHAPE_STATES_MAX  # of the table that finds a state by its positions
 
 SHAPE_LEAD_CHARS = LEAD_MAX
 SHAPE_RUN_CHARS = LONG_RUN_MIN
@@ -72,10 +73,6 @@ cdef bint _next_region(const unsigned char* text, Py_ssize_t length, Py_ssize_t 
     return False
 
 
-cdef int _by_number(const void* one, const void* other) noexcept nogil:
-    return (<const int*> one)[0] - (<const int*> other)[0]
-
-
 @cython.final
 cdef class Shapes:
     """Where words of some languages end in a text, between what may stand beside them.
@@ -108,8 +105,9 @@ cdef class Shapes:
         array.array _table  # for each state and class: the next state, doubled, plus one where words end
         array.array _endings  # for each state and class: the number of what ends there
         list _lists  # of what ends somewhere: tuples of shapes
-        dict _list_numbers, _states
-        list _sets  # of each state its positions
+        dict _list_numbers
+        array.array _positions, _starts  # those of state n: _positions[_starts[n] : _starts[n + 1]]
+        array.array _slots  # states, in the order of their hashes; -1 where there is none
 
     def __cinit__(self, *, list sets not None, labels not None, list following not None, lefts not None, rights not None,
                   of_shape not None):
@@ -147,6 +145,7 @@ cdef class Shapes:
         self._first, self._first_starts = _one_behind_the_other(first)
         self._marks = array.array("i", bytes(4 * count))
         self._reached = array.array("i", bytes(4 * count))
+        self._slots = array.array("i", bytes(4 * SHAPE_SLOTS))
         self._forget()
 
     cdef int _classify(self, list sets) except -1:
@@ -184,20 +183,47 @@ cdef class Shapes:
 
     cdef int _forget(self) except -1:
         cdef int kind
-        self._states, self._sets = {}, []
         self._lists, self._list_numbers = [()], {(): 0}
         self._count = 0
         self._table, self._endings = array.array("i"), array.array("i")
+        self._positions, self._starts = array.array("i"), array.array("i", [0])
+        memset(self._slots.data.as_ints, 0xFF, SHAPE_SLOTS * sizeof(int))
         for kind in range(self._dead):
-            self._add((kind,), b"")
-        self._add(b"", b"")
+            self._add(0)
+        self._state(0)  # the dead one
         return 0
 
-    cdef int _add(self, key, bytes positions) except -1:
+    cdef int _state(self, int size) except -2:
+        """The number of the state of the positions in `_reached`; -1 when it is new and there are too many."""
+        cdef:
+            const int* reached = self._reached.data.as_ints
+            const int* starts = self._starts.data.as_ints
+            int* slots = self._slots.data.as_ints
+            int place, number
+            unsigned int mixed = 2166136261U
+        for place in range(size):
+            mixed = (mixed ^ <unsigned int> reached[place]) * 16777619U  # FNV-1a, of whole numbers
+        mixed ^= mixed >> 15
+        place = <int> (mixed % SHAPE_SLOTS)
+        while slots[place] >= 0:
+            number = slots[place]
+            if starts[number + 1] - starts[number] == size and memcmp(
+                self._positions.data.as_ints + starts[number], reached, size * sizeof(int)
+            ) == 0:
+                return number
+            place = (place + 1) % SHAPE_SLOTS
+        if self._count >= SHAPE_STATES_MAX:
+            return -1
+        slots[place] = self._count
+        return self._add(size)
+
+    cdef int _add(self, int size) except -1:
         cdef int number = self._count
-        cdef Py_ssize_t index
-        self._states[key] = number
-        self._sets.append(positions)
+        cdef Py_ssize_t index, known = len(self._positions)
+        array.resize_smart(self._positions, known + size)
+        memcpy(self._positions.data.as_ints + known, self._reached.data.as_ints, size * sizeof(int))
+        array.resize_smart(self._starts, number + 2)
+        self._starts.data.as_ints[number + 1] = <int> (known + size)
         array.resize_smart(self._table, (number + 1) * self._class_count)
         array.resize_smart(self._endings, (number + 1) * self._class_count)
         for index in range(number * self._class_count, (number + 1) * self._class_count):
@@ -208,17 +234,16 @@ cdef class Shapes:
     cdef tuple _ending(self, int state, int index):
         """The shapes of which a word ends in a state before a byte of a class, or before the end when that is -1."""
         cdef:
-            bytes positions = self._sets[state]
-            const int* present = <const int*> PyBytes_AS_STRING(positions)
+            const int* positions = self._positions.data.as_ints
             Py_ssize_t at
             int right
             set found = None
-        for at in range(len(positions) // <Py_ssize_t> sizeof(int)):
-            right = self._rights.data.as_ints[present[at]]
+        for at in range(self._starts.data.as_ints[state], self._starts.data.as_ints[state + 1]):
+            right = self._rights.data.as_ints[positions[at]]
             if right >= 0 and (index < 0 or index == self._edge or self._has(right, index)):
                 if found is None:
                     found = set()
-                found.add(self._shapes.data.as_ints[present[at]])
+                found.add(self._shapes.data.as_ints[positions[at]])
         return () if found is None else tuple(sorted(found))
 
     cdef int _number_of(self, tuple ending) except -1:
@@ -231,19 +256,14 @@ cdef class Shapes:
     cdef int _step(self, int state, int index) except -1:
         """Make the entry of the table for a state and a class."""
         cdef:
-            int size, target, entry
-            bytes positions
             tuple ending = self._ending(state, index)
-            bint full
-        size = self._reach(state, index)
-        positions = PyBytes_FromStringAndSize(<const char*> self._reached.data.as_ints, size * sizeof(int))
-        known = self._states.get(positions)
-        full = known is None and self._count >= SHAPE_STATES_MAX
+            int size = self._reach(state, index)
+            int target = self._state(size), entry
+            bint full = target < 0
         if full:
             self._forget()
-            known = self._states.get(positions)
-        target = self._add(positions, positions) if known is None else known
-        self._ending_now = self._number_of(ending)
+            target = self._state(size)
+        self._ending_now = self._number_of(ending) if ending else 0
         entry = target << 1 | (self._ending_now != 0)
         if not full:
             self._table.data.as_ints[state * self._class_count + index] = entry
@@ -251,36 +271,43 @@ cdef class Shapes:
         return entry
 
     cdef int _reach(self, int state, int index) except -1:
-        """Fill `_reached` with the positions that a byte of a class leads to; tells how many."""
+        """Fill `_reached` with the positions that a byte of a class leads to, in order; tells how many."""
         cdef:
-            bytes positions = self._sets[state]
-            const int* present = <const int*> PyBytes_AS_STRING(positions)
+            const int* positions = self._positions.data.as_ints
+            const int* following = self._after.data.as_ints
+            const int* starts = self._after_starts.data.as_ints
+            const int* labels = self._labels.data.as_ints
+            const unsigned char* members = self._members.data.as_uchars + index
             int* marks = self._marks.data.as_ints
             int* reached = self._reached.data.as_ints
-            const int* after = self._after.data.as_ints
-            const int* starts = self._after_starts.data.as_ints
-            int size = 0, following, left
-            Py_ssize_t at, place
+            int size = 0, position, left, mark, place
+            Py_ssize_t at, on
         if state < self._dead:
             left = self._class_of_kind.data.as_ints[state]
-            for place in range(self._first_starts.data.as_ints[index], self._first_starts.data.as_ints[index + 1]):
-                following = self._first.data.as_ints[place]
-                if left == self._edge or self._has(self._lefts.data.as_ints[following], left):
-                    reached[size] = following
+            for at in range(self._first_starts.data.as_ints[index], self._first_starts.data.as_ints[index + 1]):
+                position = self._first.data.as_ints[at]
+                if left == self._edge or self._has(self._lefts.data.as_ints[position], left):
+                    reached[size] = position
                     size += 1
             return size
         if self._mark == 0x7FFFFFFF:
             memset(marks, 0, len(self._marks) * sizeof(int))
             self._mark = 0
         self._mark += 1
-        for at in range(len(positions) // <Py_ssize_t> sizeof(int)):
-            for place in range(starts[present[at]], starts[present[at] + 1]):
-                following = after[place]
-                if marks[following] != self._mark and self._has(self._labels.data.as_ints[following], index):
-                    marks[following] = self._mark
-                    reached[size] = following
-                    size += 1
-        qsort(reached, size, sizeof(int), _by_number)
+        mark = self._mark
+        for at in range(self._starts.data.as_ints[state], self._starts.data.as_ints[state + 1]):
+            for on in range(starts[positions[at]], starts[positions[at] + 1]):
+                position = following[on]
+                if marks[position] == mark or not members[labels[position] * self._class_count]:
+                    continue
+                marks[position] = mark
+                # What follows in order is mostly in order itself.
+                place = size
+                while place and reached[place - 1] > position:
+                    reached[place] = reached[place - 1]
+                    place -= 1
+                reached[place] = position
+                size += 1
         return size
 
     cdef int find(self, bytes window, bytearray wanted, dict ends) except -1:
