@@ -175,12 +175,10 @@ def test_digits_are_not_told_apart_behind_words_and_among_many_shapes() -> None:
     few = compile_cores([toy("a", r"[1-4]\d{3}"), toy("b", (), core_with_context=(r"[1-4]\d{3}",), context=("word",))])
     _, claims = find_shapes(few)
     assert [(claim.always, claim.behind_words) for claim in claims] == [((), (0,)), ((1,), ())]
-    many = compile_cores(
-        [toy("b", (), core_with_context=(r"[1-4]\d{3}",), context=("word",))]
-        + [toy(f"a{number}", rf"{number:03}[1-4]\d{{3}}") for number in range(129)]
-    )
+    kinds = list(itertools.combinations("0123456789", 3))[:120] + list(itertools.combinations("0123456789", 4))[:9]
+    many = compile_cores([toy("".join(kind), rf"[{''.join(kind)}]\d{{3}}") for kind in kinds])
     _, claims = find_shapes(many)
-    assert [len(claim.always) for claim in claims] == [0, 129]
+    assert [len(claim.always) for claim in claims] == [129]
 
 
 def test_most_figures_of_the_default_policy_are_shapes() -> None:
