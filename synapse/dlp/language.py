@@ -91,6 +91,7 @@ def parse_part(expression: str) -> Node:
     return _sequence(_parse(expression))
 
 
+@lru_cache(CORES_KEPT_MAX)
 def char_class(body: str) -> frozenset[int]:
     """The bytes of a character class written without its brackets, such as `A-Za-z0-9`."""
     if not body:

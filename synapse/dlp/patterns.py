@@ -180,7 +180,7 @@ def _shape(source: str, left: str, right: str, *, needs_context: bool) -> Shape 
         # Words of contexts are rare, and only figures are as common as to be worth states of the automaton.
         return figures if figures is not None and in_figures(figures) else None
     form = _form(source, left, right)
-    if has_literal(trigger(form.node).node):
+    if has_literal(_trigger(source)[0].node):
         return None
     return figures or run_of(form.node, form.left, char_class(right))
 

@@ -37,6 +37,7 @@ KEPT: tuple[Any, ...] = (
     patterns._shape,
     patterns._figures,
     language.render,
+    language.char_class,
     patterns._compile_run,
     context_module.sought,
 )
