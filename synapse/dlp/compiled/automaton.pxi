@@ -8,9 +8,12 @@ cdef enum:
     LOOK_BEHIND = 3
     MATCH_FOUND = 4
     LOOKS_MAX = 31  # different looks behind: bits of a number
-    # Entries of one automaton's table, of four bytes. Real texts need some hundreds; an expression that a text makes
-    # to need more is left to `re`.
+    UNSEEN = 0xFFFF  # in a table
+    # Entries of one automaton's table. They have two bytes: the tables of hundreds of rules are in memory, seldom in a
+    # cache, and to read there is most of what a match costs. Real texts need some hundreds; an expression that a text
+    # makes to need more is left to `re`.
     AUTOMATON_ENTRIES_MAX = 1 << 16
+    AUTOMATON_STATES_MAX = 0x7E00  # with a first state for each class they are fewer than half of UNSEEN
 
 
 @cython.final
@@ -143,7 +146,7 @@ cdef class Automaton:
         self._stack = array.array("i", bytes(12 * number + 4))
         self._next = array.array("i", bytes(4 * number + 4))
         self._starts = array.array("i", [UNKNOWN]) * count
-        self._table = array.array("i")
+        self._table = array.array("H")
         self._states, self._numbers = [], {}
         self._state(b"")  # DEAD
         return 0
@@ -152,7 +155,7 @@ cdef class Automaton:
         """`match`, of places that are in the window."""
         cdef:
             const unsigned char* characters = <const unsigned char*> PyBytes_AS_STRING(window)
-            const int* table
+            const unsigned short* table
             int edge, state, entry, number
             Py_ssize_t found = -1, begin = at
         if not self._made:
@@ -164,16 +167,16 @@ cdef class Automaton:
         state = self._starts.data.as_ints[number]
         if state == UNKNOWN:
             state = self._start(number)
-        table = self._table.data.as_ints
+        table = self._table.data.as_ushorts
         while True:
             number = self._classes[characters[at]] if at < end else edge
             entry = table[state * self._class_count + number]
-            if entry == UNKNOWN:
+            if entry == UNSEEN:
                 entry = self._step(state, number)
                 if entry == UNKNOWN:
                     self._leave_to_re()
                     return self._run_re(window, begin, end)
-                table = self._table.data.as_ints
+                table = self._table.data.as_ushorts
             if entry & 1:
                 found = at
             state = entry >> 1
@@ -194,7 +197,7 @@ cdef class Automaton:
             if self._fallback is None:
                 before = self._classes[characters[at - 1]] if at else self._class_count - 1
                 state = self._starts.data.as_ints[before]
-                if state != UNKNOWN and self._table.data.as_ints[
+                if state != UNKNOWN and self._table.data.as_ushorts[
                     state * self._class_count + self._classes[characters[at]]
                 ] == 2 * DEAD:
                     at += 1
@@ -228,7 +231,7 @@ cdef class Automaton:
         number = <int> len(self._states)
         array.resize_smart(self._table, (number + 1) * self._class_count)
         for index in range(number * self._class_count, (number + 1) * self._class_count):
-            self._table.data.as_ints[index] = UNKNOWN
+            self._table.data.as_ushorts[index] = UNSEEN
         self._states.append(ways)
         self._numbers[ways] = number
         return number
@@ -247,7 +250,8 @@ cdef class Automaton:
             Py_ssize_t index, count = len(ways) // <Py_ssize_t> sizeof(int)
             int depth, at, kind, what, on, size = 1, matches = 0, entry, stamp
             bint asks = False
-        if (len(self._states) + 1) * self._class_count > AUTOMATON_ENTRIES_MAX:
+        index = len(self._states) + 1
+        if index * self._class_count > AUTOMATON_ENTRIES_MAX or index > AUTOMATON_STATES_MAX:
             return UNKNOWN
         stamp = self._stamp = self._stamp + 1
         for index in range(1, count):
@@ -288,5 +292,5 @@ cdef class Automaton:
             entry = 2 * DEAD + matches
         else:
             entry = 2 * self._state(PyBytes_FromStringAndSize(<char*> following, size * sizeof(int))) + matches
-        self._table.data.as_ints[state * self._class_count + number] = entry
+        self._table.data.as_ushorts[state * self._class_count + number] = <unsigned short> entry
         return entry

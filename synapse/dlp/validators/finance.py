@@ -188,8 +188,13 @@ def bank_account(match: bytes) -> bool:
 
 def cusip(match: bytes) -> bool:
     """ANSI X9.6: every second value doubled, the sum of all their digits."""
-    values = [_cusip_value(character) * (1 + place % 2) for place, character in enumerate(match[:8])]
-    return match[8:].isdigit() and match[8] - 48 == -sum(doubled // 10 + doubled % 10 for doubled in values) % 10
+    if not match[8:].isdigit():
+        return False
+    total = 0
+    for place, character in enumerate(match[:8]):
+        doubled = _cusip_value(character) * (1 + place % 2)
+        total += doubled // 10 + doubled % 10
+    return match[8] - 48 == -total % 10
 
 
 def _cusip_value(character: int) -> int:
@@ -207,6 +212,9 @@ def sedol(match: bytes) -> bool:
     )
 
 
+# A letter's two digits, a digit's one.
+_EXPANDED = {character: b"%d" % value(character) for character in b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
 # International securities have no country.
 _ISIN_PREFIXES = ALPHA_2 | {b"XS", b"EU", b"XA", b"XB", b"XC", b"XD", b"XF"}
 
@@ -217,7 +225,7 @@ def isin(match: bytes) -> bool:
     if (
         len(number) != 12
         or number[:2] not in _ISIN_PREFIXES
-        or not luhn(b"".join(b"%d" % value(character) for character in number))
+        or not luhn(b"".join([_EXPANDED[character] for character in number]))
     ):
         return False
     if number[:2] in {b"US", b"CA"}:
