@@ -5,9 +5,10 @@ cdef enum:
     DEAD = 0
     INITIAL = 1
     UNKNOWN = -1
-    # States of one automaton that are kept. Real texts need some hundreds; a text made to need more costs time, since
-    # all are forgotten then, but no memory. Each takes a row of 4 bytes for each class and a bit for each position.
-    LIVE_STATES_MAX = 2048
+    # States of one automaton that are kept. Prose needs some hundreds, keys and figures of every kind some thousands; a
+    # text made to need more costs time, since all are forgotten then. Each takes less than a kilobyte: a row of 4 bytes
+    # for each class and a bit for each position.
+    LIVE_STATES_MAX = 16384
 
 
 @cython.final
