@@ -15,6 +15,7 @@ from .beginnings import longest_beginning
 from .context import compile_context
 from .findings import Finding, Side
 from .language import Node, char_class, forward, parse, parse_part, render, width
+from .patterns import compile_cores
 from .rules import Rule
 from .shadow import fold
 from .surroundings import Unclaimed, stands_apart
@@ -275,9 +276,11 @@ def shapes_in_words(cores: Iterable[str]) -> list[str]:
 
 
 def trigger_in_words(rule: Rule) -> list[str]:
-    """What the scan looks for first: the rarest part of each core, or where words are needed, these."""
+    """What the scan looks for first: a core's whole shape or its rarest part, or where words are needed, these."""
     words = ["one of the words of its context"] if rule.core_with_context else []
-    return list(dict.fromkeys((*(shape(trigger(parse(core)).node) for core in rule.core), *words)))
+    alone = [core for core in compile_cores([rule], tried=[rule.id]) if not core.pattern.needs_context]
+    sought = [trigger(core.node).node if core.shape is None else core.shape.node for core in alone]
+    return list(dict.fromkeys((*map(shape, sought), *words)))
 
 
 def guards_in_words(rule: Rule) -> str:
