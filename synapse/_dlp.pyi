@@ -43,6 +43,7 @@ class Shapes:
         lefts: Sequence[int],
         rights: Sequence[int],
         of_shape: Sequence[int],
+        reach: int,
     ) -> None: ...
     @property
     def states(self) -> int: ...

@@ -19,9 +19,11 @@ _DIGITS = frozenset(b"0123456789")
 _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _PRINTED = frozenset(range(0x21, 0x7F))
 # Repeats are counted up to here, and read as "any number of times" beyond.
-_COPIES_MAX = 32
+_COPIES_MAX = 40
 # A class of more letters than this is one of letters, and not of those that may stand among figures.
 _LETTERS_MAX = 12
+# A wider shape would be worth its states, but the automaton goes on as far from each place of a hostile text.
+_WIDTH_MAX = 256
 # More positions than this are not worth their memory; repeats are then not counted.
 _POSITIONS_MAX = 160
 
@@ -46,6 +48,7 @@ class ShapeTable:
     lefts: list[int]
     rights: list[int]
     of_shape: list[int]
+    reach: int  # the most characters of a word
 
     def to_table(self) -> dict[str, Any]:
         """It as plain data. Not by `asdict`, which copies each of its ten thousand parts."""
@@ -59,12 +62,13 @@ class ShapeTable:
             lefts=self.lefts,
             rights=self.rights,
             of_shape=self.of_shape,
+            reach=self.reach,
         )
 
 
 def digits_of(core: Node, left: frozenset[int], right: frozenset[int]) -> Shape | None:
     """The shape of a core of which every match begins with a digit, or soon has one; None when it is not so."""
-    return _in_digits(core, _ANY - left, _ANY - right) if _has_early_digit(core) else None
+    return _in_digits(core, _ANY - left, _ANY - right) if _is_narrow(core) and _has_early_digit(core) else None
 
 
 def in_figures(shape: Shape) -> bool:
@@ -87,10 +91,11 @@ def run_of(core: Node, left: frozenset[int], right: frozenset[int]) -> Shape | N
     """The shape of the longest run of printed characters in every match of a core; None when it is too short."""
     parts = list(_flat(core))
     first, last = _longest_run(parts)
-    if sum(width(part)[0] for part in parts[first:last]) < SHAPE_RUN_CHARS:
+    run = Seq(tuple(parts[first:last]))
+    if width(run)[0] < SHAPE_RUN_CHARS or not _is_narrow(run):
         return None
     return Shape(
-        Seq(tuple(parts[first:last])),
+        run,
         _ANY - left if first == 0 else _ANY,
         _ANY - right if last == len(parts) else _ANY,
         has_digits=False,
@@ -140,6 +145,10 @@ def _longest_run(parts: Sequence[Node]) -> tuple[int, int]:
         else:
             start, chars = index + 1, 0
     return -best[1], best[2]
+
+
+def _is_narrow(node: Node) -> bool:
+    return width(node)[1] <= _WIDTH_MAX
 
 
 def _has_early_digit(core: Node) -> bool:
@@ -207,6 +216,7 @@ def shape_table(shapes: Sequence[Shape]) -> ShapeTable:
         lefts=[-1 if left is None else sets[left] for left in lefts],
         rights=[-1 if right is None else sets[right] for right in rights],
         of_shape=of_shape,
+        reach=max((width(shape.node)[1] for shape in shapes), default=0),
     )
 
 

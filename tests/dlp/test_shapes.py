@@ -3,6 +3,7 @@
 import itertools
 import random
 import re
+from array import array
 
 import pytest
 from texts import toy
@@ -149,6 +150,16 @@ def test_a_text_that_needs_ever_new_states_does_not_keep_them() -> None:
         assert shapes.ends(window) == fresh.ends(window)
 
 
+def test_a_text_that_never_ends_a_shape_costs_each_place_no_more_than_its_width() -> None:
+    """What is found tells how far the automaton went: its repeats are not counted."""
+    shapes = automaton(digits(r"(?:\d[ -]?){40,90}"))
+    assert ends(shapes, b"4 " * 90)[0][-1][1] == 180
+    assert digits(r"(?:\d[ -]?){40,900}") is None
+    assert run("[a-z-]{40,900}") is None
+    one = Shapes(sets=[b"\xff" * 32], labels=[0], following=[[0]], lefts=[0], rights=[0], of_shape=[0], reach=4)
+    assert one.ends(b"\n" + b"x" * 15 + b"1" + b" " * 30) == {0: array("I", [2, 20])}
+
+
 def test_what_a_rule_claims_by_its_shape_is_not_looked_for_with_hyperscan() -> None:
     rules = [
         toy("figures", r"\d{4}-\d{4}"),
@@ -188,7 +199,15 @@ def test_most_figures_of_the_default_policy_are_shapes() -> None:
     assert not {"email", "openai_key", "private_key"} & named
 
 
-ONE = {"sets": [b"\xff" * 32], "labels": [0], "following": [[]], "lefts": [0], "rights": [0], "of_shape": [0]}
+ONE = {
+    "sets": [b"\xff" * 32],
+    "labels": [0],
+    "following": [[]],
+    "lefts": [0],
+    "rights": [0],
+    "of_shape": [0],
+    "reach": 1,
+}
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,8 @@ cdef class Shapes:
     language that it belongs to. The edge of a text may stand everywhere.
 
     Each word must have a digit among its first SHAPE_LEAD_CHARS bytes, or consist of printed ones, SHAPE_RUN_CHARS or
-    more. Others are found only now and then.
+    more. Others are found only now and then. No word is longer than `reach` bytes: so far the automaton goes on from
+    each place, and no further, whatever the text.
 
     The automaton is deterministic and lazy: its states are sets of positions, and are made when a text first needs them
     (Thompson, 1968; as in RE2).
@@ -94,6 +95,7 @@ cdef class Shapes:
         unsigned char _classes[256]
         int _class_count, _edge, _count, _dead, _mark
         Py_ssize_t _number  # of shapes
+        Py_ssize_t _reach_max
         int _ending_now  # the number of what ends with the step that was made last
         array.array _members  # for each set, whether it has each class
         array.array _labels, _lefts, _rights, _shapes
@@ -104,13 +106,14 @@ cdef class Shapes:
         array.array _marks, _reached  # for each position
         array.array _table  # for each state and class: the next state, doubled, plus one where words end
         array.array _endings  # for each state and class: the number of what ends there
-        list _lists  # of what ends somewhere: tuples of shapes
+        list _lists  # of what ends somewhere: arrays of shapes
+        array.array _last  # for each shape where its last stretch of ends in this text begins and ends
         dict _list_numbers
         array.array _positions, _starts  # those of state n: _positions[_starts[n] : _starts[n + 1]]
         array.array _slots  # states, in the order of their hashes; -1 where there is none
 
     def __cinit__(self, *, list sets not None, labels not None, list following not None, lefts not None, rights not None,
-                  of_shape not None):
+                  of_shape not None, Py_ssize_t reach):
         cdef:
             Py_ssize_t position, index, count
             list first
@@ -134,7 +137,11 @@ cdef class Shapes:
             raise ValueError("shapes are numbered from 0 on")
         if not all(0 <= number < count for number in self._after):
             raise ValueError("a position that follows another does not exist")
+        if not 0 <= reach <= TEXT_MAX:
+            raise ValueError("no word is longer than `reach`")
         self._number = max(self._shapes, default=-1) + 1
+        self._reach_max = reach
+        self._last = array.array("i", bytes(2 * sizeof(int) * self._number))
         self._classify(sets)
         first = [[] for _ in range(self._class_count)]
         for position in range(count):
@@ -183,7 +190,7 @@ cdef class Shapes:
 
     cdef int _forget(self) except -1:
         cdef int kind
-        self._lists, self._list_numbers = [()], {(): 0}
+        self._lists, self._list_numbers = [array.array("i")], {(): 0}
         self._count = 0
         self._table, self._endings = array.array("i"), array.array("i")
         self._positions, self._starts = array.array("i"), array.array("i", [0])
@@ -250,7 +257,7 @@ cdef class Shapes:
         number = self._list_numbers.get(ending)
         if number is None:
             number = self._list_numbers[ending] = len(self._lists)
-            self._lists.append(ending)
+            self._lists.append(array.array("i", ending))
         return number
 
     cdef int _step(self, int state, int index) except -1:
@@ -317,14 +324,18 @@ cdef class Shapes:
         """
         cdef:
             const unsigned char* text = <const unsigned char*> PyBytes_AS_STRING(window)
-            Py_ssize_t length = len(window), start, at = 1
+            Py_ssize_t length = len(window), start, stop, at = 1
             int state, entry, index, place
             Region region
+        if length > 0x7FFFFFFF:
+            raise ValueError("a text is scanned in parts of at most 2 GiB")
+        memset(self._last.data.as_ints, 0xFF, len(self._last) * sizeof(int))
         while _next_region(text, length, at, &region):
             for start in range(region.start, region.until):
                 state = self._kinds.data.as_ints[self._classes[text[start - 1]]]
                 at = start
-                while at < length:
+                stop = min(length, start + self._reach_max + 1)
+                while at < stop:
                     index = self._classes[text[at]]
                     place = state * self._class_count + index
                     entry = self._table.data.as_ints[place]
@@ -338,15 +349,26 @@ cdef class Shapes:
                     if state == self._dead:
                         break
                     at += 1
-                else:
-                    self._end_here(self._ending(state, -1), at, wanted, ends)
+                if at == length:
+                    self._end_here(array.array("i", self._ending(state, -1)), at, wanted, ends)
             at = region.until
         return 0
 
-    cdef int _end_here(self, tuple shapes, Py_ssize_t at, bytearray wanted, dict ends) except -1:
-        for shape in shapes:
-            if wanted[<Py_ssize_t> shape]:
-                add_end(ends, shape, <unsigned int> at)
+    cdef int _end_here(self, array.array shapes, Py_ssize_t at, bytearray wanted, dict ends) except -1:
+        cdef:
+            Py_ssize_t index
+            int shape
+            int* last
+        for index in range(len(shapes)):
+            shape = shapes.data.as_ints[index]
+            last = self._last.data.as_ints + 2 * shape
+            # Words that begin one after the other mostly end where one has ended already.
+            if not wanted[shape] or last[0] <= at <= last[1]:
+                continue
+            add_end(ends, shape, <unsigned int> at)
+            if at > last[1]:
+                last[0] = <int> at if at - last[1] > GAP_MAX or last[1] < 0 else last[0]
+                last[1] = <int> at
         return 0
 
     def ends(self, bytes window not None) -> dict:
