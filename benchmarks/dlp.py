@@ -43,14 +43,14 @@ def whole_texts(policies: Sequence[Ruleset], others: Sequence[Rival]) -> None:
         if other.find is None:
             print(f"{other.name} is not installed: {other.remedy}")
     names = [policy.name for policy in policies] + [other.name for other in others if other.find]
-    print(f"{'':32}{'KB':>4}" + "".join(f"{name:>22}" for name in names))
+    print(f"{'':40}{'KB':>4}" + "".join(f"{name:>22}" for name in names))
     for kind, make in WHOLE_TEXTS.items():
         for size, number, few in SIZES:
             texts = made(make, policies[0].rules, size * KB, number)
             own = [per_kb(lambda text, p=policy: p.scan(text, Side.PROMPT), texts, size) for policy in policies]  # type: ignore[misc]
             theirs = [per_kb(other.find, texts[:few], size) for other in others if other.find]
             row = [f"{us:.1f}" for us in own] + [f"{us:.0f} (x{us / own[0]:.0f})" for us in theirs]
-            print(f"{kind:32}{size:4}" + "".join(f"{cell:>22}" for cell in row), flush=True)
+            print(f"{kind:40}{size:4}" + "".join(f"{cell:>22}" for cell in row), flush=True)
 
 
 def made(make: Text, rules: Sequence[Rule], size: int, number: int) -> list[str]:
@@ -64,7 +64,7 @@ def per_kb(find: Callable[[str], object], texts: Sequence[str], size: int) -> fl
 
 def streams(policies: Sequence[Ruleset]) -> None:
     print("\nStreams, µs per delta: scan and redaction / the whole filter of SSE events; held: mean, p99 characters")
-    print(f"{'':32}" + "".join(f"{policy.name:>30}" for policy in policies))
+    print(f"{'':40}" + "".join(f"{policy.name:>30}" for policy in policies))
     for kind, make in STREAMED_TEXTS.items():
         chance = random.Random(kind)
         many = [deltas_of(chance, text) for text in made(make, policies[0].rules, STREAM_KB * KB, STREAMS)]
@@ -77,7 +77,7 @@ def streams(policies: Sequence[Ruleset]) -> None:
             held = sorted(held_characters(policy, many))
             mean, p99 = sum(held) / len(held), held[len(held) * 99 // 100]
             cells.append(f"{redacting:.2f} / {filtering:.2f}; {mean:.1f}, {p99}")
-        print(f"{kind:32}" + "".join(f"{cell:>30}" for cell in cells), flush=True)
+        print(f"{kind:40}" + "".join(f"{cell:>30}" for cell in cells), flush=True)
 
 
 def redact(policy: Ruleset, many: Sequence[Sequence[str]]) -> None:

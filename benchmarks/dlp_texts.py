@@ -39,6 +39,15 @@ def prose(chance: random.Random, size: int) -> str:
     return _filled(size, lambda: _word(chance))
 
 
+def persons(chance: random.Random, size: int, rules: Sequence[Rule]) -> str:
+    """Prose with three matches of rules that are not for secrets: cards, accounts, addresses, numbers of persons."""
+    examples = [example.before + example.text for rule in rules if rule.pack != "secrets" for example in rule.hits]
+    words = prose(chance, size).split(" ")
+    for example in chance.choices(examples, k=3 * size // KB):
+        words.insert(chance.randrange(len(words)), example)
+    return " ".join(words)[:size]
+
+
 def scripts(chance: random.Random, size: int) -> str:
     """Sentences of other scripts, with numbers between them."""
 
@@ -76,7 +85,8 @@ WHOLE_TEXTS: dict[str, Text] = {
     "clean: prose": lambda chance, size, _: prose(chance, size),
     "clean: prose, code, JSON, ids": lambda chance, size, _: clean(chance, size),
     "clean: other scripts": lambda chance, size, _: scripts(chance, size),
-    "3 matches in each KB": personal,
+    "prose, 3 matches of persons in each KB": persons,
+    "3 matches of all rules in each KB": personal,
     "adversarial: near matches": hostile,
     "adversarial: figures": lambda chance, size, _: digits(chance, size),
 }

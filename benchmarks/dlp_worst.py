@@ -1,6 +1,6 @@
 """The worst that a text can do: for every rule 100 KB made against it, through whole policies.
 
-`python -m benchmarks dlp_worst [RULE …]`. Each text is of one rule's own making: its examples repeated with and without
+`python -m benchmarks.dlp_worst [RULE …]`. Each text is of one rule's own making: its examples repeated with and without
 separators, cut short, as near misses, its context words alone and between near misses, and the shapes that are
 expensive for all. The figure is CPU of one scan; `growth` is its time for 100 KB over that for 25 KB, 4 when linear.
 """

@@ -1,6 +1,7 @@
 """The compiled checksums once more in plain Python, for the same tests."""
 
 import math
+import string
 from collections import Counter
 from collections.abc import Iterable
 
@@ -80,6 +81,28 @@ def base58(text: bytes) -> bytes:
         number = number * 58 + _BASE58.index(character)
     zeros = len(text) - len(text.lstrip(b"1"))
     return bytes(zeros) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+
+
+_BECH32 = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+_BECH32_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+
+
+def bech32(prefix: bytes, data: bytes) -> int:
+    if any(character not in _BECH32 for character in data):
+        return -1
+    remainder = 1
+    for number in (*(c >> 5 for c in prefix), 0, *(c & 31 for c in prefix), *map(_BECH32.index, data)):
+        top = remainder >> 25
+        remainder = (remainder & 0x1FFFFFF) << 5 ^ number
+        for place, generator in enumerate(_BECH32_GENERATOR):
+            if top >> place & 1:
+                remainder ^= generator
+    return remainder
+
+
+def mrz_digit(text: bytes) -> int:
+    values = [int(chr(c), 36) if chr(c) in string.digits + string.ascii_uppercase else 0 for c in text]
+    return sum(value * (7, 3, 1)[place % 3] for place, value in enumerate(values)) % 10
 
 
 def entropy(match: bytes) -> float:

@@ -1,5 +1,6 @@
 """Validators: the compiled ones against plain arithmetic, the others on the edges of their formats."""
 
+import ipaddress
 import random
 import zlib
 from collections.abc import Callable
@@ -60,6 +61,50 @@ def test_compiled_and_plain_agree_on_random_texts(name: str) -> None:
         )
         text = text[: chance.randint(0, 40)]
         assert compiled(text) == pytest.approx(plain(text)), text
+
+
+def test_compiled_and_plain_leave_the_same_of_a_bech32_address() -> None:
+    chance = random.Random(5)
+    for _ in range(2_000):
+        data = bytes(
+            chance.choices(b"qpzry9x8gf2tvdw0s3jn54khce6mua7lb" if chance.random() < 0.9 else range(256), k=40)
+        )
+        prefix, data = chance.choice((b"bc", b"tb", b"", b"\xff\0z")), data[: chance.randint(0, 40)]
+        assert _dlp.bech32(prefix, data) == plain_checksums.bech32(prefix, data), (prefix, data)
+    assert _dlp.bech32(b"bc", b"qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4") == 1, "BIP-173's own example"
+
+
+def test_compiled_and_plain_check_digits_of_machine_readable_lines_agree() -> None:
+    chance = random.Random(6)
+    for _ in range(2_000):
+        text = bytes(chance.choices(b"0123456789ABCXYZ<az\xff", k=chance.randint(0, 40)))
+        assert _dlp.mrz_digit(text) == plain_checksums.mrz_digit(text), text
+    assert _dlp.mrz_digit(b"D23145890734") == 9, "ICAO 9303's own example"
+
+
+def test_an_address_is_one_to_us_when_it_is_one_to_the_standard_library() -> None:
+    """On mutated addresses of all forms; `ipv6` refuses more, and only what is short or a row of pairs."""
+    chance = random.Random(7)
+    seeds = (
+        "2001:db8::8a2e:370:7334",
+        "fe80::1ff:fe23:4567:890a",
+        "::ffff:192.0.2.128",
+        "2001:db8:0:0:1:0:0:1",
+        "abcd::",
+    )
+    valid = 0
+    for _ in range(5_000):
+        address = list(chance.choice(seeds))
+        for _ in range(chance.randint(0, 2)):
+            address[chance.randrange(len(address))] = chance.choice(["", ":", "0", "f", "1234", "."])
+        text = "".join(address)
+        try:
+            ipaddress.IPv6Address(text)
+        except ValueError:
+            assert not VALIDATORS["ipv6"](text.encode()), text
+        else:
+            valid += VALIDATORS["ipv6"](text.encode())
+    assert valid > 500
 
 
 @pytest.mark.parametrize("name", ["verhoeff", "mod11_10", "mod11_2"])

@@ -211,3 +211,76 @@ def entropy(bytes match not None) -> float:
         if counts[index]:
             bits -= counts[index] * log2(<double> counts[index] / length)
     return bits / length
+
+
+cdef unsigned char _BECH32[256]
+
+
+cdef int _fill_bech32() except -1:
+    cdef bytes alphabet = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l"
+    cdef int value
+    memset(_BECH32, 0xFF, 256)
+    for value in range(32):
+        _BECH32[<unsigned char> alphabet[value]] = <unsigned char> value
+    return 0
+
+
+_fill_bech32()
+
+
+def bech32(bytes prefix not None, bytes data not None) -> int:
+    """What the polynomial of bech32 leaves of an address (BIP-173): prefix and data, without the 1 between, in small
+    letters; -1 when a character of the data is none of its alphabet.
+    """
+    cdef:
+        const unsigned char* characters = prefix
+        unsigned int remainder = 1
+        Py_ssize_t index
+    for index in range(len(prefix)):
+        remainder = _bech32_step(remainder) ^ (characters[index] >> 5)
+    remainder = _bech32_step(remainder)
+    for index in range(len(prefix)):
+        remainder = _bech32_step(remainder) ^ (characters[index] & 31)
+    characters = data
+    for index in range(len(data)):
+        if _BECH32[characters[index]] == 0xFF:
+            return -1
+        remainder = _bech32_step(remainder) ^ _BECH32[characters[index]]
+    return remainder
+
+
+cdef inline unsigned int _bech32_step(unsigned int remainder) noexcept nogil:
+    cdef unsigned int top = remainder >> 25
+    remainder = (remainder & 0x1FFFFFF) << 5
+    if top & 1:
+        remainder ^= 0x3B6A57B2
+    if top & 2:
+        remainder ^= 0x26508E6D
+    if top & 4:
+        remainder ^= 0x1EA119FA
+    if top & 8:
+        remainder ^= 0x3D4233DD
+    if top & 16:
+        remainder ^= 0x2A1462B3
+    return remainder
+
+
+def mrz_digit(bytes text not None) -> int:
+    """The check digit of a field of a machine-readable line, with the weights 7, 3, 1 (ICAO 9303, part 3, §4.9).
+
+    Letters count from 10 on, what is neither letter nor digit for nothing.
+    """
+    cdef:
+        const unsigned char* characters = text
+        Py_ssize_t index
+        int value, total = 0
+    for index in range(len(text)):
+        value = characters[index]
+        if 48 <= value <= 57:
+            value -= 48
+        elif 65 <= value <= 90:
+            value -= 55
+        else:
+            continue
+        total = (total + value * (7 if index % 3 == 0 else 3 if index % 3 == 1 else 1)) % 10
+    return total

@@ -1,13 +1,10 @@
 """Addresses and keys of crypto-currencies: Base58Check, Bech32, EIP-55, BIP-39."""
 
 import hashlib
-import re
 from functools import cache
 from importlib.resources import files
 
-from ..._dlp import base58, keccak256
-
-_BECH32_VALUES = {character: number for number, character in enumerate(b"qpzry9x8gf2tvdw0s3jn54khce6mua7l")}
+from ..._dlp import base58, bech32, keccak256
 
 
 def base58check(match: bytes, length: int) -> bytes | None:
@@ -23,7 +20,6 @@ def base58check(match: bytes, length: int) -> bytes | None:
 _BITCOIN_VERSIONS = b"\x00\x05\x6f\xc4"
 # What the checksum must leave (BIP-173 for witness version 0, BIP-350 for the others).
 _BECH32, _BECH32M = 1, 0x2BC830A3
-_BECH32_GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 
 
 def btc_address(match: bytes) -> bool:
@@ -38,19 +34,8 @@ def _segwit(match: bytes) -> bool:
     address = match.lower()
     if match not in {address, match.upper()}:  # BIP-173 refuses mixed cases
         return False
-    values = [_BECH32_VALUES[character] for character in address[3:]]
-    return _bech32_remainder(address[:2], values) == (_BECH32M if values[0] else _BECH32)
-
-
-def _bech32_remainder(prefix: bytes, values: list[int]) -> int:
-    remainder = 1
-    for number in (*(c >> 5 for c in prefix), 0, *(c & 31 for c in prefix), *values):
-        top = remainder >> 25
-        remainder = (remainder & 0x1FFFFFF) << 5 ^ number
-        for place, generator in enumerate(_BECH32_GENERATOR):
-            if top >> place & 1:
-                remainder ^= generator
-    return remainder
+    version = address[3:4]  # q is 0
+    return bech32(address[:2], address[3:]) == (_BECH32 if version == b"q" else _BECH32M)
 
 
 def eth_address(match: bytes) -> bool:
@@ -81,19 +66,22 @@ def crypto_private_key(match: bytes) -> bool:
     )
 
 
-_WORD = re.compile(rb"[A-Za-z]+")
+# Small letters, and a blank for all that is no letter.
+_LETTERS = bytes(byte | 0x20 if chr(byte).isascii() and chr(byte).isalpha() else 0x20 for byte in range(256))
 _SEED_WORDS = frozenset((12, 15, 18, 21, 24))
 
 
 def crypto_seed_phrase(match: bytes) -> bool:
     """BIP-39: each word is eleven bits, and the last of them are the beginning of the SHA-256 of the others."""
-    words = _WORD.findall(match.lower())
-    known = _seed_words()
-    if len(words) not in _SEED_WORDS or not known.keys() >= set(words):
+    words = match.translate(_LETTERS).split()
+    if len(words) not in _SEED_WORDS:
         return False
-    bits = 0
+    known, bits = _seed_words(), 0
     for word in words:
-        bits = bits << 11 | known[word]
+        number = known.get(word)
+        if number is None:
+            return False
+        bits = bits << 11 | number
     check_bits = len(words) // 3
     secret = (bits >> check_bits).to_bytes(check_bits * 4, "big")
     return hashlib.sha256(secret).digest()[0] >> (8 - check_bits) == bits & ((1 << check_bits) - 1)

@@ -2,12 +2,9 @@
 
 import re
 
+from ..._dlp import mrz_digit
+
 _CHECKED = re.compile(rb"[A-Z0-9<]+")
-_MRZ_VALUES = {
-    ord("<"): 0,
-    **{digit: digit - 48 for digit in b"0123456789"},
-    **{letter: letter - 55 for letter in range(65, 91)},
-}
 
 
 def passport_mrz(match: bytes) -> bool:
@@ -33,8 +30,8 @@ def _all_checked(*fields: bytes) -> bool:
 
 
 def _mrz_check(text: bytes) -> int:
-    """The check digit as a character: the weights 7, 3, 1 (ICAO 9303, part 3, §4.9)."""
-    return 48 + sum(_MRZ_VALUES[c] * (7, 3, 1)[place % 3] for place, c in enumerate(text)) % 10
+    """The check digit as a character."""
+    return 48 + mrz_digit(text)
 
 
 _NOT_ALPHANUMERIC = re.compile(rb"[^0-9A-Za-z]+")

@@ -1,7 +1,7 @@
 """Addresses of machines and numbers of devices."""
 
-import ipaddress
 import re
+import socket
 
 from .checksums import digits, luhn, value
 
@@ -32,8 +32,8 @@ def ipv6(match: bytes) -> bool:
     if len(groups) < 2 or {len(group) for group in groups} == {2} or len(max(groups[:2], key=len)) < 3:
         return False
     try:
-        ipaddress.IPv6Address(address.decode("ascii"))
-    except ValueError:
+        socket.inet_pton(socket.AF_INET6, address.decode("ascii"))
+    except (OSError, ValueError):
         return False
     return True
 
