@@ -6,6 +6,7 @@ expensive for all. The figure is CPU of one scan; `growth` is its time for 100 K
 """
 
 import random
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -142,4 +143,4 @@ def main(names: Sequence[str] = ()) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
