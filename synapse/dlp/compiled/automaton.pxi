@@ -8,7 +8,6 @@ cdef enum:
     LOOK_BEHIND = 3
     MATCH_FOUND = 4
     LOOKS_MAX = 31  # different looks behind: bits of a number
-    UNSEEN = 0xFFFF  # in a table
     # Entries of one automaton's table. They have two bytes: the tables of hundreds of rules are in memory, seldom in a
     # cache, and to read there is most of what a match costs. Real texts need some hundreds; an expression that a text
     # makes to need more is left to `re`.

@@ -284,3 +284,14 @@ def mrz_digit(bytes text not None) -> int:
             continue
         total = (total + value * (7 if index % 3 == 0 else 3 if index % 3 == 1 else 1)) % 10
     return total
+
+
+cdef extern from "arpa/inet.h":
+    int AF_INET6
+    int inet_pton(int family, const char* text, void* address) nogil
+
+
+def is_ipv6(bytes text not None) -> bool:
+    """Whether this is an IPv6 address (RFC 4291, §2.2), to the system's own reader."""
+    cdef unsigned char address[16]
+    return b"\0" not in text and inet_pton(AF_INET6, PyBytes_AS_STRING(text), address) == 1

@@ -5,8 +5,9 @@ cdef enum:
     DEAD = 0
     INITIAL = 1
     UNKNOWN = -1
+    UNSEEN = 0xFFFF  # in a table, whose entries have two bytes
     # States of one automaton that are kept. Prose needs some hundreds, keys and figures of every kind some thousands; a
-    # text made to need more costs time, since all are forgotten then. Each takes less than a kilobyte: a row of 4 bytes
+    # text made to need more costs time, since all are forgotten then. Each takes less than a kilobyte: a row of 2 bytes
     # for each class and a bit for each position.
     LIVE_STATES_MAX = 16384
 
@@ -67,7 +68,7 @@ cdef class Live:
             self._mark(self._labels, position, <array.array> classes_of[own_labels.data.as_ints[position]])
             if own_starts.data.as_ints[position] >= 0:
                 self._mark(self._starts, position, <array.array> classes_of[own_starts.data.as_ints[position]])
-        self._table = array.array("i")
+        self._table = array.array("H")
         self._forget()
 
     cdef int _classify(self, list sets, list classes_of) except -1:
@@ -109,7 +110,7 @@ cdef class Live:
         self._sets.append(positions)
         array.resize_smart(self._table, (number + 1) * self._class_count)
         for index in range(number * self._class_count, (number + 1) * self._class_count):
-            self._table.data.as_ints[index] = UNKNOWN
+            self._table.data.as_ushorts[index] = UNSEEN
         self._count += 1
         return number
 
@@ -159,7 +160,7 @@ cdef class Live:
                 return self._add(positions) << 1 | begins
             else:
                 target = self._add(positions)
-        self._table.data.as_ints[state * self._class_count + number] = target << 1 | begins
+        self._table.data.as_ushorts[state * self._class_count + number] = <unsigned short> (target << 1 | begins)
         return target << 1 | begins
 
     cdef Py_ssize_t find(self, const unsigned char* window, Py_ssize_t start, Py_ssize_t end) except -1:
@@ -170,8 +171,8 @@ cdef class Live:
         while at >= lowest:
             at -= 1
             number = self._classes[window[at]]
-            entry = self._table.data.as_ints[state * self._class_count + number]
-            if entry == UNKNOWN:
+            entry = self._table.data.as_ushorts[state * self._class_count + number]
+            if entry == UNSEEN:
                 entry = self._step(state, number)
             if entry & 1:
                 best = at + 1

@@ -9,6 +9,7 @@ cdef enum:
     # A shape without them lies in a run of so many printed characters without a blank; English words are shorter.
     LONG_RUN_MIN = 16
     # States of the automaton that are kept; a text made to need more costs time, since all are forgotten then.
+    # Two bytes of a table tell the next one: small tables stay in the processor's caches.
     SHAPE_STATES_MAX = 8192
     SHAPE_SLOTS = 4 * SHAPE_STATES_MAX  # of the table that finds a state by its positions
 
@@ -192,7 +193,7 @@ cdef class Shapes:
         cdef int kind
         self._lists, self._list_numbers = [array.array("i")], {(): 0}
         self._count = 0
-        self._table, self._endings = array.array("i"), array.array("i")
+        self._table, self._endings = array.array("H"), array.array("i")
         self._positions, self._starts = array.array("i"), array.array("i", [0])
         memset(self._slots.data.as_ints, 0xFF, SHAPE_SLOTS * sizeof(int))
         for kind in range(self._dead):
@@ -234,7 +235,7 @@ cdef class Shapes:
         array.resize_smart(self._table, (number + 1) * self._class_count)
         array.resize_smart(self._endings, (number + 1) * self._class_count)
         for index in range(number * self._class_count, (number + 1) * self._class_count):
-            self._table.data.as_ints[index] = UNKNOWN
+            self._table.data.as_ushorts[index] = UNSEEN
         self._count += 1
         return number
 
@@ -273,7 +274,7 @@ cdef class Shapes:
         self._ending_now = self._number_of(ending) if ending else 0
         entry = target << 1 | (self._ending_now != 0)
         if not full:
-            self._table.data.as_ints[state * self._class_count + index] = entry
+            self._table.data.as_ushorts[state * self._class_count + index] = <unsigned short> entry
             self._endings.data.as_ints[state * self._class_count + index] = self._ending_now
         return entry
 
@@ -338,8 +339,8 @@ cdef class Shapes:
                 while at < stop:
                     index = self._classes[text[at]]
                     place = state * self._class_count + index
-                    entry = self._table.data.as_ints[place]
-                    if entry == UNKNOWN:
+                    entry = self._table.data.as_ushorts[place]
+                    if entry == UNSEEN:
                         entry = self._step(state, index)
                         if entry & 1:
                             self._end_here(self._lists[self._ending_now], at, wanted, ends)

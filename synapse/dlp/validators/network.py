@@ -1,8 +1,8 @@
 """Addresses of machines and numbers of devices."""
 
 import re
-import socket
 
+from ..._dlp import is_ipv6
 from .checksums import digits, luhn, value
 
 # Addresses of one-digit numbers that are on everybody's tongue; any other of them is a version or a section.
@@ -31,11 +31,7 @@ def ipv6(match: bytes) -> bool:
     groups = [group for group in address.split(b":") if group]
     if len(groups) < 2 or {len(group) for group in groups} == {2} or len(max(groups[:2], key=len)) < 3:
         return False
-    try:
-        socket.inet_pton(socket.AF_INET6, address.decode("ascii"))
-    except (OSError, ValueError):
-        return False
-    return True
+    return is_ipv6(address)
 
 
 def cidr(match: bytes) -> bool:
