@@ -109,6 +109,12 @@ def test_a_shape_is_found_wherever_its_words_begin(at: int) -> None:
         assert ends(long, b" " * at + word + after) == {0: [(end, end)]}
 
 
+@pytest.mark.parametrize("at", range(20))
+def test_a_shape_may_begin_shortly_before_the_long_run_that_its_first_digit_is_in(at: int) -> None:
+    shapes = automaton(digits(r"[A-Z] [A-Z]{9}\d{8}"))
+    assert ends(shapes, b" " * at + b"X ABCDEFGHI12345678") == {0: [(at + 19, at + 19)]}
+
+
 def test_all_that_re_finds_is_found_and_little_else() -> None:
     """Small languages on all texts of a few characters."""
     cores = (r"1{2,3}", r"a?1b?", r"(?:1-?){2}", r"1(?:1|b1){0,2}", r"(?:1a){1,2}1")

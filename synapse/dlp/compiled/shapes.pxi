@@ -62,8 +62,8 @@ cdef bint _next_region(const unsigned char* text, Py_ssize_t length, Py_ssize_t 
             while until < length and _is_printed(text[until]):
                 until += 1
             if until - start >= LONG_RUN_MIN:
-                # What precedes a digit may begin before the run that the digit is in.
-                region.start = max(floor, min(start, place - LEAD_MAX)) if digits else start
+                # What precedes a digit may begin before the run. In these eight characters is the first, or behind them.
+                region.start = max(floor, min(start, (place if digits else at + 8) - LEAD_MAX))
                 region.until = until
                 return True
             if digits:
