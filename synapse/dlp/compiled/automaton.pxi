@@ -123,7 +123,7 @@ cdef class Automaton:
         if len(looks) > LOOKS_MAX:
             self._leave_to_re()
             return 0
-        self._behind = array.array("i", [
+        behind = array.array("i", [
             sum([(members[<Py_ssize_t> look * count + index] & 1) << bit for bit, look in enumerate(looks)])
             for index in range(count)
         ])
@@ -137,16 +137,17 @@ cdef class Automaton:
                     or (kind == LOOK_AHEAD and asks[following])
                 ):
                     asks[index] = changed = True
+        marks, stack = array.array("i", bytes(8 * number)), array.array("i", bytes(12 * number + 4))
+        following_ways = array.array("i", bytes(4 * number + 4))
+        starts, table, states, numbers = array.array("i", [UNKNOWN]) * count, array.array("H"), [], {}
+        if self._made:  # meanwhile: the garbage collector has run, and in a finalizer another thread
+            return 0
         for index in range(256):
             self._classes[index] = classes[index]
         self._class_count, self._length = count, <int> number
-        self._code, self._members, self._asks = own_code, members, bytes(asks)
-        self._marks = array.array("i", bytes(8 * number))
-        self._stack = array.array("i", bytes(12 * number + 4))
-        self._next = array.array("i", bytes(4 * number + 4))
-        self._starts = array.array("i", [UNKNOWN]) * count
-        self._table = array.array("H")
-        self._states, self._numbers = [], {}
+        self._code, self._members, self._asks, self._behind = own_code, members, bytes(asks), behind
+        self._marks, self._stack, self._next = marks, stack, following_ways
+        self._starts, self._table, self._states, self._numbers = starts, table, states, numbers
         self._state(b"")  # DEAD
         return 0
 

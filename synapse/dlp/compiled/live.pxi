@@ -21,7 +21,8 @@ cdef class Live:
     before it, `starts` the set of what may stand to the left of a word which begins there, or -1 where none begins. No
     word is taken to be longer than `reach` bytes.
 
-    States are sets of positions; they are made when a text first needs them (Thompson, 1968; as in RE2).
+    States are sets of positions; they are made when a text first needs them (Thompson, 1968; as in RE2). As in `Shapes`,
+    no object is made meanwhile that the garbage collector knows.
     """
 
     cdef:
@@ -69,6 +70,7 @@ cdef class Live:
             if own_starts.data.as_ints[position] >= 0:
                 self._mark(self._starts, position, <array.array> classes_of[own_starts.data.as_ints[position]])
         self._table = array.array("H")
+        self._states, self._sets = {}, []
         self._forget()
 
     cdef int _classify(self, list sets, list classes_of) except -1:
@@ -97,7 +99,8 @@ cdef class Live:
         return self._count
 
     cdef int _forget(self) except -1:
-        self._states, self._sets = {}, []
+        self._states.clear()
+        self._sets.clear()
         self._count = 0
         array.resize(self._table, 0)
         self._add(b"")  # DEAD
@@ -120,15 +123,15 @@ cdef class Live:
             int word, index, words = self._words, target, begins = 0
             Py_ssize_t position
             unsigned long long bits
-            bytes known
+            bytes known, positions = PyBytes_FromStringAndSize(NULL, 8 * words)
             const unsigned long long* present
             const unsigned long long* labels = self._labels.data.as_ulonglongs + number * words
             const unsigned long long* starts = self._starts.data.as_ulonglongs + number * words
             unsigned long long* following
-            array.array sets = array.array("Q", bytes(8 * words))
             array.array before
             bint any_left = False
-        following = sets.data.as_ulonglongs
+        following = <unsigned long long*> PyBytes_AS_STRING(positions)
+        memset(following, 0, 8 * words)
         if state == INITIAL:
             for word in range(words):
                 following[word] = labels[word]
@@ -151,7 +154,6 @@ cdef class Live:
         if not any_left:
             target = DEAD
         else:
-            positions = sets.tobytes()
             found = self._states.get(positions)
             if found is not None:
                 target = found

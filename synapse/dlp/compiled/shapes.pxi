@@ -89,7 +89,8 @@ cdef class Shapes:
     each place, and no further, whatever the text.
 
     The automaton is deterministic and lazy: its states are sets of positions, and are made when a text first needs them
-    (Thompson, 1968; as in RE2).
+    (Thompson, 1968; as in RE2). While it runs no object is made that the garbage collector knows: finalizers are
+    anybody's code, and other threads may run in them, for which it could have forgotten the state that it is in.
     """
 
     cdef:
@@ -104,10 +105,10 @@ cdef class Shapes:
         array.array _first, _first_starts  # the same for each class: the positions where a word may begin with it
         array.array _kinds  # of each class: those with the same number are alike to the left of all words
         array.array _class_of_kind
-        array.array _marks, _reached  # for each position
+        array.array _marks, _reached, _ended  # for each position
         array.array _table  # for each state and class: the next state, doubled, plus one where words end
         array.array _endings  # for each state and class: the number of what ends there
-        list _lists  # of what ends somewhere: arrays of shapes
+        list _lists  # of what ends somewhere: the numbers of shapes, as bytes
         array.array _last  # for each shape where its last stretch of ends in this text begins and ends
         dict _list_numbers
         array.array _positions, _starts  # those of state n: _positions[_starts[n] : _starts[n + 1]]
@@ -153,7 +154,11 @@ cdef class Shapes:
         self._first, self._first_starts = _one_behind_the_other(first)
         self._marks = array.array("i", bytes(4 * count))
         self._reached = array.array("i", bytes(4 * count))
+        self._ended = array.array("i", bytes(4 * count))
         self._slots = array.array("i", bytes(4 * SHAPE_SLOTS))
+        self._lists, self._list_numbers = [], {}
+        self._table, self._endings = array.array("H"), array.array("i")
+        self._positions, self._starts = array.array("i"), array.array("i")
         self._forget()
 
     cdef int _classify(self, list sets) except -1:
@@ -191,10 +196,14 @@ cdef class Shapes:
 
     cdef int _forget(self) except -1:
         cdef int kind
-        self._lists, self._list_numbers = [array.array("i")], {(): 0}
+        self._lists.clear()
+        self._list_numbers.clear()
+        self._number_of(b"")
         self._count = 0
-        self._table, self._endings = array.array("H"), array.array("i")
-        self._positions, self._starts = array.array("i"), array.array("i", [0])
+        for known in (self._table, self._endings, self._positions):
+            array.resize(known, 0)
+        array.resize(self._starts, 1)
+        self._starts.data.as_ints[0] = 0
         memset(self._slots.data.as_ints, 0xFF, SHAPE_SLOTS * sizeof(int))
         for kind in range(self._dead):
             self._add(0)
@@ -239,39 +248,40 @@ cdef class Shapes:
         self._count += 1
         return number
 
-    cdef tuple _ending(self, int state, int index):
+    cdef bytes _ending(self, int state, int index):
         """The shapes of which a word ends in a state before a byte of a class, or before the end when that is -1."""
         cdef:
             const int* positions = self._positions.data.as_ints
-            Py_ssize_t at
-            int right
-            set found = None
+            int* ended = self._ended.data.as_ints
+            Py_ssize_t at, size = 0
+            int right, shape
         for at in range(self._starts.data.as_ints[state], self._starts.data.as_ints[state + 1]):
             right = self._rights.data.as_ints[positions[at]]
             if right >= 0 and (index < 0 or index == self._edge or self._has(right, index)):
-                if found is None:
-                    found = set()
-                found.add(self._shapes.data.as_ints[positions[at]])
-        return () if found is None else tuple(sorted(found))
+                shape = self._shapes.data.as_ints[positions[at]]
+                if not size or ended[size - 1] != shape:
+                    ended[size] = shape
+                    size += 1
+        return PyBytes_FromStringAndSize(<char*> ended, size * sizeof(int))
 
-    cdef int _number_of(self, tuple ending) except -1:
+    cdef int _number_of(self, bytes ending) except -1:
         number = self._list_numbers.get(ending)
         if number is None:
             number = self._list_numbers[ending] = len(self._lists)
-            self._lists.append(array.array("i", ending))
+            self._lists.append(ending)
         return number
 
     cdef int _step(self, int state, int index) except -1:
         """Make the entry of the table for a state and a class."""
         cdef:
-            tuple ending = self._ending(state, index)
+            bytes ending = self._ending(state, index)
             int size = self._reach(state, index)
             int target = self._state(size), entry
             bint full = target < 0
         if full:
             self._forget()
             target = self._state(size)
-        self._ending_now = self._number_of(ending) if ending else 0
+        self._ending_now = self._number_of(ending)
         entry = target << 1 | (self._ending_now != 0)
         if not full:
             self._table.data.as_ushorts[state * self._class_count + index] = <unsigned short> entry
@@ -324,12 +334,24 @@ cdef class Shapes:
         `wanted` has a byte for each shape, which is not 0 when it is.
         """
         cdef:
+            array.array closed = array.array("i")  # shape, first, last, shape, first, last …
+            Py_ssize_t index
+            int shape
+        if len(window) > 0x7FFFFFFF:
+            raise ValueError("a text is scanned in parts of at most 2 GiB")
+        self._walk(window, wanted, closed)
+        for index in range(0, len(closed), 3):
+            shape = closed.data.as_ints[index]
+            _add_stretch(ends, shape, closed.data.as_ints[index + 1], closed.data.as_ints[index + 2])
+        return 0
+
+    cdef int _walk(self, bytes window, bytearray wanted, array.array closed) except -1:
+        """Run from each place where a word may begin, and put the stretches of ends into `closed`."""
+        cdef:
             const unsigned char* text = <const unsigned char*> PyBytes_AS_STRING(window)
             Py_ssize_t length = len(window), start, stop, at = 1
             int state, entry, index, place
             Region region
-        if length > 0x7FFFFFFF:
-            raise ValueError("a text is scanned in parts of at most 2 GiB")
         memset(self._last.data.as_ints, 0xFF, len(self._last) * sizeof(int))
         while _next_region(text, length, at, &region):
             for start in range(region.start, region.until):
@@ -343,33 +365,48 @@ cdef class Shapes:
                     if entry == UNSEEN:
                         entry = self._step(state, index)
                         if entry & 1:
-                            self._end_here(self._lists[self._ending_now], at, wanted, ends)
+                            self._end_here(<bytes> self._lists[self._ending_now], <int> at, wanted, closed)
                     elif entry & 1:
-                        self._end_here(self._lists[self._endings.data.as_ints[place]], at, wanted, ends)
+                        self._end_here(<bytes> self._lists[self._endings.data.as_ints[place]], <int> at, wanted, closed)
                     state = entry >> 1
                     if state == self._dead:
                         break
                     at += 1
                 if at == length:
-                    self._end_here(array.array("i", self._ending(state, -1)), at, wanted, ends)
+                    self._end_here(self._ending(state, -1), <int> at, wanted, closed)
             at = region.until
+        for index in range(self._number):
+            self._close(index, closed)
         return 0
 
-    cdef int _end_here(self, array.array shapes, Py_ssize_t at, bytearray wanted, dict ends) except -1:
+    cdef int _end_here(self, bytes shapes, int at, bytearray wanted, array.array closed) except -1:
         cdef:
+            const int* ended = <const int*> PyBytes_AS_STRING(shapes)
             Py_ssize_t index
-            int shape
             int* last
-        for index in range(len(shapes)):
-            shape = shapes.data.as_ints[index]
-            last = self._last.data.as_ints + 2 * shape
+        for index in range(len(shapes) // <Py_ssize_t> sizeof(int)):
+            last = self._last.data.as_ints + 2 * ended[index]
             # Words that begin one after the other mostly end where one has ended already.
-            if not wanted[shape] or last[0] <= at <= last[1]:
+            if not wanted[ended[index]] or last[0] <= at <= last[1]:
                 continue
-            add_end(ends, shape, <unsigned int> at)
-            if at > last[1]:
-                last[0] = <int> at if at - last[1] > GAP_MAX or last[1] < 0 else last[0]
-                last[1] = <int> at
+            if last[1] < 0 or at > last[1] + GAP_MAX:
+                self._close(ended[index], closed)
+                last[0] = last[1] = at
+            elif at > last[1]:
+                last[1] = at
+            else:
+                last[0] = at
+        return 0
+
+    cdef int _close(self, int shape, array.array closed) except -1:
+        """Put the last stretch of ends of a shape, if there is any, behind those before it."""
+        cdef:
+            const int* last = self._last.data.as_ints + 2 * shape
+            Py_ssize_t size = len(closed)
+        if last[1] >= 0:
+            array.resize_smart(closed, size + 3)
+            closed.data.as_ints[size] = shape
+            closed.data.as_ints[size + 1], closed.data.as_ints[size + 2] = last[0], last[1]
         return 0
 
     def ends(self, bytes window not None) -> dict:

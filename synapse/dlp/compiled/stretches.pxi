@@ -44,6 +44,21 @@ cdef int add_end(dict ends, key, unsigned int end) except -1:
     return 0
 
 
+cdef int _add_stretch(dict ends, key, unsigned int first, unsigned int last) except -1:
+    """Add a stretch that begins no earlier than others of its key, or within them."""
+    cdef:
+        array.array known = ends.get(key)
+        Py_ssize_t size = 0 if known is None else len(known)
+    if known is None:
+        known = ends[key] = array.clone(_UINTS, 0, False)
+    while size and first <= known.data.as_uints[size - 1]:
+        first, last = min(first, known.data.as_uints[size - 2]), max(last, known.data.as_uints[size - 1])
+        size -= 2
+    array.resize_smart(known, size + 2)
+    known.data.as_uints[size], known.data.as_uints[size + 1] = first, last
+    return 0
+
+
 @cython.final
 cdef class Scanner:
     """Finds the stretches of a text in which triggers end, by the index of their pattern.
