@@ -58,6 +58,7 @@ fuzz: build  ## hostile calls of the compiled DLP core, SECONDS on each of two c
 	cd tests/fuzz && ../../$(BIN)/python -c "import extension as e; e.build(e.ROOT / 'build/sanitized', SYNAPSE_SANITIZE='1')"
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) --build build/debug
 	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) --build build/sanitized
+	$(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) --build build/sanitized --hypothesis
 
 load: build  ## load test with its latency guard
 	$(BIN)/python -m loadtests

@@ -38,8 +38,11 @@ def test_the_core_passes_its_tests_with_bounds_checks(debug_build: Path) -> None
 
 
 @pytest.mark.timeout(600)
-def test_nothing_that_is_handed_in_breaks_a_build_with_bounds_checks(debug_build: Path) -> None:
-    command = [sys.executable, str(FUZZ / "fuzz.py"), "--build", str(debug_build), "--seconds", str(FUZZ_S)]
+@pytest.mark.parametrize("drawn_by", [(), ("--hypothesis",)], ids=["chance", "Hypothesis"])
+def test_nothing_that_is_handed_in_breaks_a_build_with_bounds_checks(
+    debug_build: Path, drawn_by: tuple[str, ...]
+) -> None:
+    command = [sys.executable, str(FUZZ / "fuzz.py"), "--build", str(debug_build), "--seconds", str(FUZZ_S), *drawn_by]
     ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "nothing broke" in ran.stdout

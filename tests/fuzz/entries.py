@@ -74,8 +74,8 @@ def _written(argument: ast.arg) -> str:
 class Case:
     """Some calls in a row on objects of one making, with containers and callbacks that they share."""
 
-    def __init__(self, number: int) -> None:
-        self.chance = random.Random(number)
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
         self.shared: list[Any] = []
         self._by_name = {(entry.owner, entry.name): entry for entry in ENTRIES}
 
