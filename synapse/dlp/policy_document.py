@@ -56,6 +56,7 @@ _RULE_CHOICES = {
     "validator": ("", *sorted(VALIDATORS)),
 }
 _POLICY_KEYS = ("extends", "packs", "mode", "unscanned", "views", "rules", "severities", "exceptions")
+_RULE_FIELDS = tuple(one.name for one in fields(Rule))
 _EXEMPTION_KEYS = ("key", "team", "rule", "rules", "reason", "expires")
 
 
@@ -200,7 +201,7 @@ class _Reader:
         self._policies = set(self._shipped_policies)
 
     def document(self, tables: Mapping[str, Any]) -> PolicyDocument:
-        self._known_keys((), tables, ("policies", "rules"), "")
+        self._known_top_keys(tables)
         own = self._tables(("rules",), tables.get("rules", []), "")
         policies = self._table(("policies",), tables.get("policies", {}), "")
         self._at_most(("rules",), len(own), OWN_RULES_MAX, "own rules")
@@ -217,6 +218,16 @@ class _Reader:
             rules=rules,
             rule_lines=self._rule_lines("rules", own),
         )
+
+    def _known_top_keys(self, tables: Mapping[str, Any]) -> None:
+        if "rule" in tables:
+            remedy = (
+                "write `[[rules]]` for `[[rule]]`, and what stands above the first of them into each rule, or leave it out"
+            )
+            self._problem(("rule",), "", "this is a file of rules and not a policy file", remedy)
+            # One mistake, told once: these would stand above the first rule.
+            tables = {key: value for key, value in tables.items() if key != "rule" and key not in _RULE_FIELDS}
+        self._known_keys((), tables, ("policies", "rules"), "")
 
     def rule_file(self, tables: Mapping[str, Any]) -> PolicyDocument:
         """What stands before the first rule holds for all of them."""
@@ -384,7 +395,7 @@ class _Reader:
         subject = f"rule {name}" if isinstance(name, str) else f"own rule {path[1] + 1}"
         table = {"pack": OWN_PACK, "category": OWN_PACK, **table}
         before = len(self.problems)
-        self._known_keys(path, table, [one.name for one in fields(Rule)], subject)
+        self._known_keys(path, table, _RULE_FIELDS, subject)
         for one in fields(Rule):
             if one.name in table:
                 self._rule_value((*path, one.name), table[one.name], one.type, subject)

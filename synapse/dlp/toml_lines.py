@@ -54,7 +54,9 @@ class TomlLines:
                 names = _DOTTED.match(document, at)
                 assert names is not None, "tomllib has read this document"
                 table = self._table(_parts(names[0]), array=array)
-                self._lines.setdefault(table, line)
+                # Of an array, and of a table that only its parts open, the line is that of its first part.
+                for length in range(1, len(table) + 1):
+                    self._lines.setdefault(table[:length], line)
                 at = _after_line(document, names.end())
                 line += 1
                 continue

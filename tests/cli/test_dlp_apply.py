@@ -72,6 +72,19 @@ def test_a_file_with_problems_changes_nothing(synapse: Command, json_of: Callabl
     assert json_of("dlp", "history")["versions"] == []
 
 
+def test_a_file_of_rules_is_told_to_be_no_policy_file(
+    synapse: Command, json_of: Callable[..., Any], policy_file: Path
+) -> None:
+    policy_file.write_text('category = "own"\n\n[[rule]]\nid = "customer"\n')
+
+    result = synapse("dlp", "apply", policy_file)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{policy_file}:3: this is a file of rules and not a policy file; write `[[rules]]`")
+    assert len(result.stderr.splitlines()) == 1
+    assert json_of("dlp", "history")["versions"] == []
+
+
 def test_a_policy_with_keys_cannot_be_taken_away(synapse: Command, policy_file: Path) -> None:
     new_key = ("keys", "create", "--team", "support", "--purpose", "tests", "--model", "echo", "--dlp-policy")
     synapse("teams", "create", "support", "--contact", "support@example.org")
