@@ -49,6 +49,8 @@ class Order:
     file: Path | None
     # The file has been in charge: that it is gone is a mistake, and no reason to fall back on the database.
     file_expected: bool = False
+    # The setting `dlp.file` names it; otherwise it was found where one is looked for.
+    file_required: bool = False
     # At the start of a gateway what is on record is better than nothing.
     first: bool = False
     wanted: frozenset[str] = frozenset()
@@ -195,7 +197,8 @@ def file_source(path: Path) -> Source:
     try:
         with path.open("rb") as file:
             raw = file.read(DOCUMENT_BYTES_MAX + 1)
-        return Source(str(path), "file", raw.decode("utf-8"), f"file:{_owner(path)}")
+        text = raw.decode("utf-8")
+        return Source(str(path), "file", text if text.strip() else "", f"file:{_owner(path)}")
     except FileNotFoundError:
         raise
     except (OSError, UnicodeDecodeError) as error:
@@ -266,6 +269,9 @@ class _Builder:
         try:
             file = self._file()
             in_charge = in_charge or file is not None
+            if file is not None and file.text == "" and self._has_contents(facts):
+                remedy = "put it back; if you want nothing but the shipped policies, write a comment into it"
+                raise Refused(file.name, [PolicyProblem(1, "", "the file is empty", remedy)])
             outcome = await self._of_source(file or self._on_record(facts), facts, connection)
         except Refused as refused:
             outcome = await self._last_good(facts, connection, refused)
@@ -356,9 +362,18 @@ class _Builder:
             if not self._order.file_expected:
                 return None
             reason = "the policy file is not there"
-            raise Refused(
-                str(path), [PolicyProblem(1, "", reason, "put it back; or take it out of `dlp.file` and start again")]
-            ) from None
+            raise Refused(str(path), [PolicyProblem(1, "", reason, self._remedy_of_missing())]) from None
+
+    def _remedy_of_missing(self) -> str:
+        otherwise = "take it out of `dlp.file` and start" if self._order.file_required else "start"
+        kept = "" if self._order.first else "; the last version stays in force"
+        return f"put it back, or {otherwise} the gateway again{kept}"
+
+    def _has_contents(self, facts: Facts | None) -> bool:
+        """Whether an empty document would take something away: a full disk or an editor that died leave such a file."""
+        if self._before is not None:
+            return self._before.sha256 != document_sha256("")
+        return facts is not None and facts.newest is not None and facts.newest.document != ""
 
     def _on_record(self, facts: Facts | None) -> Source:
         if facts is None:

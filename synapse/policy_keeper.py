@@ -78,6 +78,7 @@ class PolicyKeeper:
         self._state_dir = state_dir
         self._directory = PolicyDirectory(state_dir)
         self._file = file
+        self._file_required = file_required
         self._in_charge = file_required
         self._dsn = ""
         self._compiling: _Compiling | None = None
@@ -204,7 +205,14 @@ class PolicyKeeper:
 
     def _begin(self, *, first: bool, forget: Callable[[], None]) -> None:
         """Raises OSError."""
-        order = Order(self._state_dir, self._file, file_expected=self._in_charge, first=first, wanted=self._wanted)
+        order = Order(
+            self._state_dir,
+            self._file,
+            file_expected=self._in_charge,
+            file_required=self._file_required,
+            first=first,
+            wanted=self._wanted,
+        )
         if self._compiling is not None and not self._compiling.process.is_alive():
             self.stop()
         pipe = (self._compiling or self._start_compiling(forget)).pipe

@@ -98,6 +98,51 @@ def test_a_required_file_that_is_missing_stops_the_start(parent: Parent) -> None
         parent.start()
 
 
+@pytest.mark.parametrize(
+    ("required", "remedy"),
+    [
+        (True, "put it back, or take it out of `dlp.file` and start the gateway again; the last version stays in force"),
+        (False, "put it back, or start the gateway again; the last version stays in force"),
+    ],
+)
+def test_a_file_that_goes_while_the_gateway_runs_is_told(parent: Parent, required: bool, remedy: str) -> None:
+    parent.keeper = PolicyKeeper(parent.file.parent, file=parent.file, file_required=required)
+    parent.start()
+    before = parent.active
+    parent.file.unlink()
+    parent.until(lambda: parent.status["problems"])
+    (problem,) = parent.status["problems"]
+    assert (problem["reason"], problem["remedy"]) == ("the policy file is not there", remedy)
+    assert parent.active == before
+
+
+@pytest.mark.parametrize("nothing", ["", " \n\n"])
+def test_a_file_that_was_emptied_changes_nothing(parent: Parent, nothing: str) -> None:
+    """An editor that died and a full disk leave such a file; nobody takes all policies away like this."""
+    parent.start()
+    before = parent.active
+    parent.file.write_text(nothing)
+    parent.until(lambda: parent.status["problems"])
+    (problem,) = parent.status["problems"]
+    assert problem["reason"] == "the file is empty"
+    assert problem["remedy"] == "put it back; if you want nothing but the shipped policies, write a comment into it"
+    assert parent.active == before
+
+    parent.file.write_text("# Nothing of our own.\n")
+    parent.until(lambda: parent.status["problems"] == [])
+    assert parent.active.generation > before.generation
+
+
+def test_a_file_that_never_had_anything_in_it_may_be_empty(parent: Parent) -> None:
+    parent.file.write_text("")
+    parent.start()
+    before = parent.active
+    assert parent.status["problems"] == []
+    parent.file.write_text(SMALL)
+    parent.until(lambda: parent.active.generation > before.generation)
+    assert parent.status["problems"] == []
+
+
 def test_without_database_and_file_nothing_starts(tmp_path: Path) -> None:
     keeper = PolicyKeeper(tmp_path, file=None, file_required=False)
     with keeper.starting(), pytest.raises(StartupError, match="the database that holds the policies is away"):
