@@ -20,7 +20,7 @@ from . import __version__
 from .dlp import Catalogue, PolicyDocument, PolicyDocumentError, PolicyProblem, RuleError, Ruleset, load_catalogue
 from .dlp.compilation import compile_rules
 from .dlp.patterns import Expression, compile_database
-from .dlp.policy_check import check_own_rules, check_placeholders
+from .dlp.policy_check import check_own_rules, check_placeholders, ended_exemptions, idle_exemptions
 from .dlp.policy_document import DOCUMENT_BYTES_MAX
 from .dlp.policy_resolution import DEFAULT_POLICY, catalogue_fingerprint, catalogue_of, own_rules_key
 from .dlp.rules import rule_from_table
@@ -35,6 +35,7 @@ from .postgres.dlp_versions import (
     keys_by_policy,
     newest_dlp_version,
     record_dlp_version,
+    unknown_holders,
 )
 from .postgres.pool import runtime_connection
 
@@ -62,6 +63,7 @@ class Outcome:
 
     active: Active | None = None
     problems: tuple[Mapping[str, Any], ...] = ()
+    warnings: tuple[Mapping[str, Any], ...] = ()  # what is no mistake, and yet does nothing
     unchanged: bool = False
     recorded: bool = True
     in_charge: bool = False  # whether there is a file
@@ -91,6 +93,7 @@ class Compiled:
 
     names: tuple[str, ...]
     versions: Mapping[str, str]
+    warnings: tuple[Mapping[str, Any], ...] = ()
 
 
 class Refused(Exception):
@@ -98,7 +101,7 @@ class Refused(Exception):
 
     def __init__(self, source: str, problems: Iterable[PolicyProblem]) -> None:
         super().__init__(source)
-        self.problems = tuple({"file": source, **asdict(problem)} for problem in problems)
+        self.problems = _in_file(source, problems)
 
 
 def problem_text(problem: Mapping[str, Any]) -> str:
@@ -174,7 +177,8 @@ def compile_document(catalogue: Catalogue, directory: PolicyDirectory, source: S
     document = _read(catalogue, source)
     _check_own_rules(catalogue, directory, document, source)
     compiled = _compile(catalogue, directory, document, source, sorted(document.policies) or [DEFAULT_POLICY])
-    return Compiled(catalogue.names(document), {name: policy.version for name, policy in compiled.items()})
+    versions = {name: policy.version for name, policy in compiled.items()}
+    return Compiled(catalogue.names(document), versions, _in_file(source.name, _ended(document)))
 
 
 def refuse_vanished(gone: Collection[str], keys: Mapping[str, int] | None, source: Source) -> None:
@@ -269,9 +273,8 @@ class _Builder:
         try:
             file = self._file()
             in_charge = in_charge or file is not None
-            if file is not None and file.text == "" and self._has_contents(facts):
-                remedy = "put it back; if you want nothing but the shipped policies, write a comment into it"
-                raise Refused(file.name, [PolicyProblem(1, "", "the file is empty", remedy)])
+            if file is not None:
+                self._refuse_emptied(file, facts)
             outcome = await self._of_source(file or self._on_record(facts), facts, connection)
         except Refused as refused:
             outcome = await self._last_good(facts, connection, refused)
@@ -322,6 +325,7 @@ class _Builder:
                 complete=needed >= document.policies.keys(),
                 applied_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
             ),
+            warnings=_in_file(source.name, (*_ended(document), *await _idle(connection, document))),
             recorded=number is not None,
         )
 
@@ -369,11 +373,15 @@ class _Builder:
         kept = "" if self._order.first else "; the last version stays in force"
         return f"put it back, or {otherwise} the gateway again{kept}"
 
-    def _has_contents(self, facts: Facts | None) -> bool:
-        """Whether an empty document would take something away: a full disk or an editor that died leave such a file."""
+    def _refuse_emptied(self, file: Source, facts: Facts | None) -> None:
+        """A full disk or an editor that died leave an empty file. It may stay empty where there was nothing before."""
         if self._before is not None:
-            return self._before.sha256 != document_sha256("")
-        return facts is not None and facts.newest is not None and facts.newest.document != ""
+            had_contents = self._before.sha256 != document_sha256("")
+        else:
+            had_contents = facts is not None and facts.newest is not None and facts.newest.document != ""
+        if file.text == "" and had_contents:
+            remedy = "put it back; if you want nothing but the shipped policies, write a comment into it"
+            raise Refused(file.name, [PolicyProblem(1, "", "the file is empty", remedy)])
 
     def _on_record(self, facts: Facts | None) -> Source:
         if facts is None:
@@ -438,6 +446,28 @@ def _read(catalogue: Catalogue, source: Source) -> PolicyDocument:
         return catalogue.read(source.text)
     except PolicyDocumentError as error:
         raise Refused(source.name, error.problems) from error
+
+
+def _in_file(name: str, problems: Iterable[PolicyProblem]) -> tuple[Mapping[str, Any], ...]:
+    return tuple({"file": name, **asdict(problem)} for problem in problems)
+
+
+def _ended(document: PolicyDocument) -> list[PolicyProblem]:
+    return ended_exemptions(document, now_us=round(datetime.now(UTC).timestamp() * 1_000_000))
+
+
+async def _idle(connection: "asyncpg.Connection[Any] | None", document: PolicyDocument) -> list[PolicyProblem]:
+    """As far as the database can be asked: nothing hangs on it."""
+    exemptions = [one for policy in document.policies.values() for one in policy.exemptions]
+    teams = {one.team for one in exemptions if one.team is not None}
+    keys = {one.key for one in exemptions if one.key is not None}
+    if connection is None or not (teams or keys):
+        return []
+    try:
+        unknown_teams, unknown_keys = await unknown_holders(connection, teams=teams, keys=keys)
+    except (*UNREACHABLE, asyncpg.PostgresError):
+        return []
+    return idle_exemptions(document, unknown_teams=unknown_teams, unknown_keys=unknown_keys)
 
 
 def _check_own_rules(

@@ -94,6 +94,7 @@ class PolicyKeeper:
         self._due_s: float | None = None
         # A worker could not load what is in force: it looks again when it is put in force again.
         self._again = False
+        self._warned: tuple[Mapping[str, Any], ...] = ()
         self._told: dict[int, int] = {}  # which generation each worker has
         self._messages, self._teller = multiprocessing.get_context("fork").Pipe(duplex=False)
         os.set_blocking(self._teller.fileno(), False)
@@ -295,10 +296,19 @@ class PolicyKeeper:
         self._status = Status(in_force, problems=outcome.problems, refused_since=since, recorded=outcome.recorded)
         for problem in outcome.problems:
             logger.error("the last good DLP policies are in force, since: %s", problem_text(problem))
+        self._warn(outcome)
         if not outcome.recorded:
             logger.warning("the version of the DLP policies is not on record yet; that is tried again")
         self._directory.tell(self._status)
         return outcome.recorded
+
+    def _warn(self, outcome: Outcome) -> None:
+        """Once: what could not be put on record is compiled again and again."""
+        if outcome.unchanged:
+            return
+        for warning in outcome.warnings if outcome.warnings != self._warned else ():
+            logger.warning("in the DLP policies: %s", problem_text(warning))
+        self._warned = outcome.warnings
 
     def _is_in_force(self, active: Active) -> bool:
         """Whether only the time at which it was looked at differs."""
@@ -356,7 +366,9 @@ def _message(outcome: Outcome) -> bytes:
 def _outcome(raw: bytes) -> Outcome:
     table = orjson.loads(raw)
     active = None if table["active"] is None else Active.from_json(orjson.dumps(table["active"]))
-    return Outcome(**{**table, "active": active, "problems": tuple(table["problems"])})
+    return Outcome(
+        **{**table, "active": active, "problems": tuple(table["problems"]), "warnings": tuple(table["warnings"])}
+    )
 
 
 def _in_force(active: Active) -> dict[str, Any]:

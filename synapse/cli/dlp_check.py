@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +12,14 @@ from .database import fail
 from .dlp_choice import is_rules
 from .options import JsonOption
 from .output import print_json
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What is wrong with a file, and what is not and yet does nothing."""
+
+    problems: Sequence[Mapping[str, Any]] = ()
+    warnings: Sequence[Mapping[str, Any]] = ()
 
 
 def check(
@@ -26,17 +34,20 @@ def check(
 ) -> None:
     """Compile a policy file, or a file of rules, and try its own examples. Nothing is changed.
 
-    Prints every problem with its line and its remedy; exit code 1 when there is one.
+    Prints every problem with its line and its remedy; exit code 1 when there is one. An exception that has ended is
+    told too, and is none.
 
     Example: synapse dlp check dlp.toml
     """
     files = _files(path)
-    problems = [problem for file in files for problem in problems_of(file)]
-    problems += _shared_ids(files)
+    checked = [_checked(file) for file in files]
+    problems = [problem for one in checked for problem in one.problems] + _shared_ids(files)
+    warnings = [warning for one in checked for warning in one.warnings]
     if json:
-        print_json({"problems": problems})
+        print_json({"problems": problems, "warnings": warnings})
     else:
         print_problems(problems)
+        print_problems(warnings, title="warning: ")
     if problems:
         raise typer.Exit(1)
     if not json:
@@ -73,30 +84,28 @@ def _rule_lines(file: Path) -> list[tuple[str, int]]:
         return []  # said already
 
 
-def print_problems(problems: Sequence[Mapping[str, Any]]) -> None:
+def print_problems(problems: Sequence[Mapping[str, Any]], *, title: str = "") -> None:
     from ..policy_build import problem_text
 
     for problem in problems:
-        typer.echo(problem_text(problem), err=True)
+        typer.echo(title + problem_text(problem), err=True)
 
 
-def problems_of(file: Path) -> list[Mapping[str, Any]]:
-    """Everything that is wrong with a file."""
+def _checked(file: Path) -> _Checked:
     from ..dlp import load_catalogue
     from ..policy_build import Refused, compile_document
     from ..policy_directory import PolicyDirectory
 
     source = read_source(file)
     if is_rules(source.text):
-        return _rule_problems(file, source.text)
+        return _Checked(_rule_problems(file, source.text))
     with tempfile.TemporaryDirectory(prefix="synapse-dlp-") as directory:
         kept = PolicyDirectory(Path(directory))
         kept.make()
         try:
-            compile_document(load_catalogue(), kept, source)
+            return _Checked(warnings=compile_document(load_catalogue(), kept, source).warnings)
         except Refused as refused:
-            return list(refused.problems)
-    return []
+            return _Checked(refused.problems)
 
 
 def read_source(file: Path) -> Any:

@@ -166,6 +166,7 @@ def _put_in_force(place: Place, source: "Source", *, note: str | None) -> int:
     try:
         with _directory(settings) as directory:
             compiled: Compiled = compile_document(catalogue, directory, source)
+        print_problems(compiled.warnings, title="warning: ")
         return change(place, work)
     except Refused as refused:
         print_problems(refused.problems)

@@ -129,6 +129,7 @@ class PolicyTable:
     override_lines: Mapping[str, int] = field(default_factory=dict)
     severities: Mapping[Severity, Mapping[RuleAction, RuleAction]] = field(default_factory=dict)
     exemptions: tuple[Exemption, ...] = ()
+    exemption_lines: tuple[Mapping[str, int], ...] = ()  # of `expires`, `team` and `key` of each
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +222,7 @@ class _Reader:
 
     def _known_top_keys(self, tables: Mapping[str, Any]) -> None:
         if "rule" in tables:
-            remedy = (
-                "write `[[rules]]` for `[[rule]]`, and what stands above the first of them into each rule, or leave it out"
-            )
+            remedy = "write `[[rules]]`, and what stands above the first of them into each, or leave it out"
             self._problem(("rule",), "", "this is a file of rules and not a policy file", remedy)
             # One mistake, told once: these would stand above the first rule.
             tables = {key: value for key, value in tables.items() if key != "rule" and key not in _RULE_FIELDS}
@@ -262,7 +261,11 @@ class _Reader:
             overrides=overrides,
             override_lines={rule: self._lines.of((*path, "rules", rule)) for rule in overrides},
             severities=self._severities(name, table.get("severities", {})),
-            exemptions=self._exemptions(name, table.get("exceptions", [])),
+            exemptions=(exemptions := self._exemptions(name, table.get("exceptions", []))),
+            exemption_lines=tuple(
+                {key: self._lines.of((*path, "exceptions", index, key)) for key in ("expires", "team", "key")}
+                for index in range(len(exemptions))
+            ),
         )
 
     def _extends(self, name: str, value: object) -> str | None:

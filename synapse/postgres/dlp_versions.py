@@ -1,7 +1,7 @@
 """The versions of the DLP policies in PostgreSQL: append-only, the newest is in force where no file is in charge."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -111,6 +111,18 @@ async def record_dlp_version(connection: "asyncpg.Connection[Any]", new: NewDlpV
 async def keys_by_policy(connection: "asyncpg.Connection[Any]") -> dict[str, int]:
     """How many keys that are not disabled are bound to each policy."""
     return {row["name"]: row["keys"] for row in await connection.fetch(control_queries()["dlp_bound"])}
+
+
+async def unknown_holders(
+    connection: "asyncpg.Connection[Any]", *, teams: Collection[str], keys: Collection[str]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Those of these names of teams, and of these beginnings of keys, that do not exist."""
+
+    async def unknown(query: str, named: Collection[str]) -> frozenset[str]:
+        rows = await connection.fetch(control_queries()[query], list(named)) if named else ()
+        return frozenset(row[0] for row in rows)
+
+    return await unknown("dlp_unknown_teams", teams), await unknown("dlp_unknown_keys", keys)
 
 
 def _version(row: Mapping[str, Any]) -> DlpVersion:

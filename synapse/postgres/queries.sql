@@ -133,6 +133,16 @@ FROM synapse.api_keys
 WHERE disabled_at IS NULL OR disabled_at > now()
 GROUP BY dlp_policy;
 
+-- name: dlp_unknown_teams
+-- Those of some names that no team has.
+SELECT name FROM unnest($1::text[]) AS named(name)
+WHERE NOT EXISTS (SELECT 1 FROM synapse.teams AS team WHERE team.name = named.name);
+
+-- name: dlp_unknown_keys
+-- Those of some beginnings that no key has.
+SELECT beginning FROM unnest($1::text[]) AS named(beginning)
+WHERE NOT EXISTS (SELECT 1 FROM synapse.api_keys AS key WHERE starts_with(key.prefix, named.beginning));
+
 -- name: dlp_lock
 -- One writer of versions at a time, until the transaction ends ("dlp" in ASCII).
 SELECT pg_advisory_xact_lock(6581360);

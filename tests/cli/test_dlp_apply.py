@@ -80,7 +80,9 @@ def test_a_file_of_rules_is_told_to_be_no_policy_file(
     result = synapse("dlp", "apply", policy_file)
 
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"{policy_file}:3: this is a file of rules and not a policy file; write `[[rules]]`")
+    assert result.stderr.startswith(
+        f"{policy_file}:3: this is a file of rules and not a policy file; write `[[rules]]`"
+    )
     assert len(result.stderr.splitlines()) == 1
     assert json_of("dlp", "history")["versions"] == []
 

@@ -91,6 +91,22 @@ def test_a_policy_file_is_compiled_and_tried(run: Command, tmp_path: Path) -> No
     )
 
 
+def test_an_exception_that_has_ended_is_a_warning_and_no_problem(run: Command, tmp_path: Path) -> None:
+    policies = tmp_path / "dlp.toml"
+    policies.write_text(
+        '[policies.support]\nextends = "default"\n[[policies.support.exceptions]]\nteam = "a"\nreason = "r"\n'
+        "expires = 2020-01-01\n"
+    )
+    result = run("dlp", "check", policies)
+    assert result.exit_code == 0
+    assert result.stdout == f"{policies} is in order.\n"
+    assert result.stderr.startswith(f"warning: {policies}:6: policy support, exception 1: it ended on 2020-01-01")
+
+    said = json.loads(run("dlp", "check", policies, "--json").stdout)
+    assert said["problems"] == []
+    assert [one["line"] for one in said["warnings"]] == [6]
+
+
 def test_a_file_that_is_not_there_is_said(run: Command, tmp_path: Path) -> None:
     result = run("dlp", "check", tmp_path / "missing.toml")
 

@@ -14,7 +14,7 @@ from synapse.dlp import (
     load_catalogue,
     load_default_rules,
 )
-from synapse.dlp.policy_check import check_own_rules
+from synapse.dlp.policy_check import check_own_rules, ended_exemptions, idle_exemptions
 from synapse.dlp.policy_document import DOCUMENT_BYTES_MAX, OWN_RULES_MAX, POLICIES_MAX
 
 OWN = """
@@ -358,6 +358,25 @@ def test_what_decides_changes_the_key_and_nothing_else_does(catalogue: Catalogue
         )
     }
     assert len(different) == 6
+
+
+def test_an_exception_that_has_ended_is_told_with_its_line(catalogue: Catalogue) -> None:
+    ended = EXCEPTION.replace("2030-01-01", "2020-01-01T12:00:00Z")
+    document = catalogue.read(POLICY + EXCEPTION + ended)
+    now_us = round(datetime(2026, 1, 1, tzinfo=UTC).timestamp() * 1_000_000)
+    (warning,) = ended_exemptions(document, now_us=now_us)
+    assert (warning.line, warning.subject) == (12, "policy own, exception 2")
+    assert warning.reason == "it ended on 2020-01-01 at 12:00 UTC and does nothing"
+
+
+def test_an_exception_for_nobody_is_told_with_its_line(catalogue: Catalogue) -> None:
+    text = POLICY + EXCEPTION + EXCEPTION.replace("team", "key").replace("payments", "syn_AbCd")
+    document = catalogue.read(text)
+    assert idle_exemptions(document, unknown_teams=set(), unknown_keys=set()) == []
+    team, key = idle_exemptions(document, unknown_teams={"payments"}, unknown_keys={"syn_AbCd"})
+    assert (team.line, team.subject) == (4, "policy own, exception 1")
+    assert team.reason == "there is no team 'payments': it does nothing"
+    assert (key.line, key.reason) == (9, "there is no key that begins with 'syn_AbCd': it does nothing")
 
 
 def test_exceptions_say_whom_they_cover(catalogue: Catalogue) -> None:

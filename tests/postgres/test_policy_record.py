@@ -19,6 +19,22 @@ async def fetch(dsn: str, query: str) -> list[int]:
         await connection.close()
 
 
+def test_an_exception_for_a_team_that_does_not_exist_is_a_warning(shared_postgres_dsn: str, tmp_path: Path) -> None:
+    file = tmp_path / "dlp.toml"
+    file.write_text(
+        '[policies.default]\npacks = ["us-health"]\n'
+        '[[policies.default.exceptions]]\nteam = "nobody of that name"\nreason = "r"\nexpires = 2999-01-01\n'
+        '[[policies.default.exceptions]]\nkey = "syn_0000Zzzz"\nreason = "r"\nexpires = 2999-01-01\n'
+    )
+    with Compiler() as compiler:
+        outcome = compiler.build(Order(tmp_path, file), lambda: shared_postgres_dsn)
+    assert outcome.problems == ()
+    assert [(one["line"], one["reason"]) for one in outcome.warnings] == [
+        (4, "there is no team 'nobody of that name': it does nothing"),
+        (8, "there is no key that begins with 'syn_0000Zzzz': it does nothing"),
+    ]
+
+
 def test_versions_are_put_on_record_over_one_connection_or_another(shared_postgres_dsn: str, tmp_path: Path) -> None:
     file = tmp_path / "dlp.toml"
 

@@ -101,7 +101,10 @@ def test_a_required_file_that_is_missing_stops_the_start(parent: Parent) -> None
 @pytest.mark.parametrize(
     ("required", "remedy"),
     [
-        (True, "put it back, or take it out of `dlp.file` and start the gateway again; the last version stays in force"),
+        (
+            True,
+            "put it back, or take it out of `dlp.file` and start the gateway again; the last version stays in force",
+        ),
         (False, "put it back, or start the gateway again; the last version stays in force"),
     ],
 )
@@ -114,6 +117,20 @@ def test_a_file_that_goes_while_the_gateway_runs_is_told(parent: Parent, require
     (problem,) = parent.status["problems"]
     assert (problem["reason"], problem["remedy"]) == ("the policy file is not there", remedy)
     assert parent.active == before
+
+
+def test_an_exception_that_has_ended_is_told_once(
+    parent: Parent, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_keeper, "RETRY_PAUSE_S", 0.1)
+    parent.file.write_text(SMALL + '[[policies.default.exceptions]]\nteam = "a"\nreason = "r"\nexpires = 2020-01-01\n')
+    parent.start()
+    parent.keeper.reread()
+    parent.until(lambda: len([one for one in caplog.records if "not on record" in one.message]) > 1)
+    told = [(one.levelname, one.message) for one in caplog.records if "exception 1" in one.message]
+    assert len(told) == 1
+    assert told[0][0] == "WARNING"
+    assert "it ended on 2020-01-01 at 00:00 UTC and does nothing" in told[0][1]
 
 
 @pytest.mark.parametrize("nothing", ["", " \n\n"])
