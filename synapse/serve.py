@@ -134,6 +134,9 @@ def _with_demo_models(settings: Settings, base_url: str) -> Settings:
     )
 
 
+_RESET = f"   (`synapse users reset-password {OWNER_LOGIN}` makes a new password)"
+
+
 def _greeting(settings: Settings, first_password: str | None, access: DemoAccess | None) -> str:
     host = settings.server.host
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
@@ -143,7 +146,7 @@ def _greeting(settings: Settings, first_password: str | None, access: DemoAccess
         f"Synapse {__version__} is ready on {base}",
         "",
         f"  console    {base}/admin/",
-        f"  sign in    {OWNER_LOGIN}" + (f" / {first_password}   (shown this once)" if first_password else ""),
+        f"  sign in    {OWNER_LOGIN}" + (f" / {first_password}   (shown this once)" if first_password else _RESET),
         f"  state      {_shown_path(settings.state_dir)}",
     ]
     if access is not None:

@@ -2,7 +2,7 @@
 
 import difflib
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
@@ -64,9 +64,9 @@ def explain(
     content = _content(text)
     near = _near(content, list(known.values()) if rule is None else [known[rule]], in_force, Side(side))
     if json:
-        print_json([_as_table(one) for one in near])
+        print_json([_as_table(one, known[one.rule]) for one in near])
     else:
-        _print_near(content, near, asked=rule)
+        _print_near(content, near, known, asked=rule)
 
 
 def _usage(message: str) -> NoReturn:
@@ -107,17 +107,19 @@ def _near(content: str, asked: "Sequence[Rule]", in_force: Chosen, side: "Side")
     return near
 
 
-def _as_table(near: "Near") -> dict[str, Any]:
+def _as_table(near: "Near", rule: "Rule") -> dict[str, Any]:
     return {
         "rule": near.rule,
         "start": near.start,
         "end": near.end,
         "matched": near.matched,
+        "prompt": rule.prompt,
+        "answer": rule.answer,
         "failures": [{"condition": one.condition, "message": one.message} for one in near.failures],
     }
 
 
-def _print_near(content: str, near: "Sequence[Near]", *, asked: str | None) -> None:
+def _print_near(content: str, near: "Sequence[Near]", rules: "Mapping[str, Rule]", *, asked: str | None) -> None:
     from .dlp_excerpts import Places
 
     places = Places(content)
@@ -127,6 +129,7 @@ def _print_near(content: str, near: "Sequence[Near]", *, asked: str | None) -> N
             one.rule,
             places.of(one.start),
             "yes" if one.matched else "no",
+            *(() if asked else _actions(one, rules[one.rule])),
             "; ".join(failure.message for failure in one.failures),
         ]
         for one in shown
@@ -136,9 +139,16 @@ def _print_near(content: str, near: "Sequence[Near]", *, asked: str | None) -> N
         if asked
         else "No rule matches the text, or nearly does."
     )
-    print_table(["rule", "place", "matches", "why not"], rows, empty=nothing)
+    # Of one rule it is asked what it lacks; what it does is told by `explain RULE`.
+    actions = [] if asked else ["prompt", "answer"]
+    print_table(["rule", "place", "matches", *actions, "why not"], rows, empty=nothing)
     if others := len(near) - len(shown):
         typer.echo(f"Places that are further from a match: {others}; name a rule, or take --json, to see them.")
+
+
+def _actions(near: "Near", rule: "Rule") -> tuple[str, str]:
+    """What a match leads to in a prompt and in an answer."""
+    return (rule.prompt, rule.answer) if near.matched else ("-", "-")
 
 
 def _telling(near: "Sequence[Near]", content: str) -> "list[Near]":

@@ -48,7 +48,7 @@ def rules(
     print_table(columns, rows, empty="No rules: the policy has none.")
     totals = Counter(rule.pack for rule in listed)
     typer.echo("\n" + ", ".join(f"{pack} {number}" for pack, number in sorted(totals.items())))
-    typer.echo(f"{len(listed)} rules in {len(totals)} packs.")
+    typer.echo(f"{_counted(len(listed), 'rule')} in {_counted(len(totals), 'pack')}.")
 
 
 def bench(
@@ -57,7 +57,12 @@ def bench(
     packs: PacksOption = None,
     source: FromOption = None,
     top: Annotated[
-        int, typer.Option("--top", min=0, help="How many of the dearest rules to list; 0 measures none of them.")
+        int,
+        typer.Option(
+            "--top",
+            min=0,
+            help="How many of the dearest rules to list; to measure each takes minutes, 0 measures none.",
+        ),
     ] = 20,
     json: JsonOption = False,
 ) -> None:
@@ -73,7 +78,11 @@ def bench(
     from .dlp_cost import cost_of_all
 
     ruleset = chosen(policy, packs, source).compiled()
-    in_all = {name: cost_of_all(ruleset, text_chars=size_chars) for name, size_chars in _SIZES_CHARS.items()}
+    in_all = {}
+    with steps_bar("all rules", steps=len(_SIZES_CHARS)) as after_each:
+        for name, size_chars in _SIZES_CHARS.items():
+            in_all[name] = cost_of_all(ruleset, text_chars=size_chars)
+            after_each()
     each = sorted(_measured(ruleset.rules), key=_dearest, reverse=True) if top else []
     if json:
         print_json(
@@ -88,7 +97,7 @@ def bench(
             }
         )
         return
-    typer.echo(f"{len(ruleset.rules)} rules; {', '.join(_machine().values())}\n")
+    typer.echo(f"{_counted(len(ruleset.rules), 'rule')}; {', '.join(_machine().values())}\n")
     kinds = list(in_all["1 KB"])
     print_table(["µs/KB of all rules", *kinds], [[name, *_figures(one)] for name, one in in_all.items()], empty="")
     if each:
@@ -102,6 +111,10 @@ def _measured(rules: "Sequence[Rule]") -> "list[RuleCost]":
 
     with steps_bar("rules", steps=len(rules)) as after_each:
         return cost_of_each(rules, after_each=after_each)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _dearest(one: "RuleCost") -> tuple[float, float]:

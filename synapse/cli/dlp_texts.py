@@ -128,7 +128,7 @@ def _refuse_constant(name: str) -> None:
 def _reason(error: ValueError | RecursionError) -> str:
     """In the parser's words where they do not repeat the line."""
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg} at character {error.pos + 1}"
+        return f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
     return "it is nested too deep" if isinstance(error, RecursionError) else "it has a number that cannot be read"
 
 

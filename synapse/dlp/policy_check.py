@@ -64,5 +64,5 @@ def _exemptions(document: PolicyDocument) -> Iterator[tuple[Exemption, str, Mapp
 
 def _problem(document: PolicyDocument, rule: str, message: str) -> PolicyProblem:
     reason, _, remedy = message.partition("; ")
-    remedy = remedy or "correct the rule or the example; `synapse dlp check FILE` tries it"
+    remedy = remedy or "correct the rule or the example"
     return PolicyProblem(document.rule_lines.get(rule, 1), f"rule {rule}", reason, remedy)

@@ -74,13 +74,31 @@ def test_the_digits_of_a_match_are_not_said_to_lack_a_word_for_being_something_e
     result = explain("--text", f"to {CARD} today")
 
     rows = [line for line in result.stdout.splitlines() if "1:4" in line or "none of its words" in line]
-    assert [row.split()[::2] for row in rows] == [["credit_card", "yes"]]
+    assert [row.split()[:3:2] for row in rows] == [["credit_card", "yes"]]
+
+
+def test_a_match_is_told_with_its_action_on_each_side(explain: Command) -> None:
+    (rule,) = [rule for rule in load_default_rules() if rule.id == "aws_access_key"]
+    text = f"{rule.hits[0].before}{rule.hits[0].text} and {BROKEN_CARD}"
+    head, *rows = explain("--text", text).stdout.splitlines()
+    assert head.split() == ["rule", "place", "matches", "prompt", "answer", "why", "not"]
+    shown = {row.split()[0]: row.split()[2:5] for row in rows if row.strip()}
+    assert shown["aws_access_key"] == ["yes", "block", "redact"]
+    assert shown["credit_card"] == ["no", "-", "-"]
 
 
 def test_a_text_may_come_on_standard_input(explain: Command) -> None:
     (near,) = json.loads(explain("credit_card", "--text", "-", "--json", stdin=CARD).stdout)
 
-    assert near == {"rule": "credit_card", "start": 0, "end": 19, "matched": True, "failures": []}
+    assert near == {
+        "rule": "credit_card",
+        "start": 0,
+        "end": 19,
+        "matched": True,
+        "prompt": "redact",
+        "answer": "redact",
+        "failures": [],
+    }
 
 
 def test_what_matches_only_when_decoded_is_told(explain: Command) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from typer.testing import Result
@@ -27,6 +28,18 @@ def test_all_rules_are_listed_with_their_packs(run: Command) -> None:
     assert all(rule.id in result.stdout for rule in load_all_rules())
     assert f"{totals.total()} rules in {len(totals)} packs." in result.stdout
     assert f"core {totals['core']}," in result.stdout
+
+
+@pytest.mark.usefixtures("quick")
+def test_one_rule_is_counted_as_one(run: Command, tmp_path: Path) -> None:
+    file = tmp_path / "rules.toml"
+    file.write_text(
+        '[[rule]]\nid = "word"\ncategory = "own"\npack = "own"\nseverity = "high"\nprompt = "redact"\n'
+        'answer = "redact"\ncore = "Zephyr"\nstrength = "S"\nreference = "https://example.org"\n'
+        'hits = [{ text = "Zephyr", why = "it" }]\nmisses = [{ text = "word", why = "another" }]\n'
+    )
+    assert run("dlp", "rules", "--from", file).stdout.endswith("\n1 rule in 1 pack.\n")
+    assert run("dlp", "bench", "--from", file, "--top", "0").stdout.startswith("1 rule; ")
 
 
 def test_json_says_of_each_rule_what_it_does(run: Command) -> None:

@@ -116,6 +116,7 @@ def test_lines_are_answered_one_by_one_in_order(scan: Command) -> None:
     ("bad", "said"),
     [
         (b"{card\n", "it is not JSON"),
+        (b'{"id": 1, "text": "open\n', "it is not JSON (Invalid control character at character 24)"),
         (b"[]\n", 'it has no "text"'),
         (b'{"id": 2}\n', 'it has no "text"'),
         (b'{"id": 2, "text": 5}\n', 'its "text" is not a string'),

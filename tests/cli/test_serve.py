@@ -83,11 +83,13 @@ def test_the_first_password_outlives_a_start_that_failed_and_is_shown_once(publi
     on_database(state_dir, lambda owner: store.disable_key(owner, key_id))
     for expected in (kept, None):
         process = serve(state_dir)
-        shown = re.search(r"sign in    admin(?: / (\S+))?", greeting(process))
+        said = greeting(process)
+        shown = re.search(r"sign in    admin(?: / (\S+))?", said)
         process.terminate()
         process.communicate(timeout=30)
         assert shown is not None
         assert shown[1] == expected
+        assert ("`synapse users reset-password admin` makes a new password" in said) == (expected is None)
     assert not (state_dir / "first-password").exists()
     assert (state_dir / "postgres" / "data").is_dir()
     assert not (state_dir / "postgres").is_symlink()
