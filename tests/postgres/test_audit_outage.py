@@ -67,8 +67,9 @@ def wait_for_more(load: Load, count: int) -> None:
 
 def test_an_immediate_restart_under_load_loses_and_doubles_nothing(own_server: EmbeddedPostgres) -> None:
     # SIGQUIT is `pg_ctl stop -m immediate`: no checkpoint, every connection cut, recovery at the next start.
-    # Two workers, so that their locks are free at once and neither may take the other for dead.
-    loads = [Load(own_server.dsn()) for _ in range(2)]
+    # Two workers, so that their locks are free at once and neither may take the other for dead. However long a busy
+    # machine takes to start the server again, what they record meanwhile has room.
+    loads = [Load(own_server.dsn(), queue_records_max=200_000) for _ in range(2)]
     with ThreadPoolExecutor() as threads:
         runs = [threads.submit(load.run) for load in loads]
         try:
