@@ -96,7 +96,7 @@ def test_what_has_no_program_is_left_to_re(source: bytes) -> None:
     assert differences(source, [b"aab", b"aa", b"b aa", b"ab"], random.Random(3)) == []
 
 
-def test_an_expression_that_needs_too_many_states_is_left_to_re() -> None:
+def test_an_expression_that_needs_too_many_states_is_left_to_re_for_a_while() -> None:
     """The places of the last twenty letters are as many states; the answers stay the same, and so does the memory."""
     source = rb"(?:[ab]{0,400}a[ab]{20}c|[ab]{0,300}b[ab]{19}d)"
     chance = random.Random(4)
@@ -105,7 +105,13 @@ def test_an_expression_that_needs_too_many_states_is_left_to_re() -> None:
     for window in windows:
         at = chance.randrange(200, 500)
         assert made.match(window, at) == end_by_re(expression, window, at, len(window))
-    assert made.left_to_re
+    states = [made.left_to_re]
+    for _ in range(5_000):
+        assert made.match(b"b" * 20 + b"d", 0) == 21
+    states.append(made.left_to_re)
+    assert states == [True, False]
+    for window in windows[:5]:
+        assert made.match(window, 300) == end_by_re(expression, window, 300, len(window))
 
 
 def test_context_words_stand_as_re_says() -> None:

@@ -9,9 +9,10 @@ cdef enum:
     MATCH_FOUND = 4
     LOOKS_MAX = 31  # different looks behind: bits of a number
     # Entries of one automaton's table. They have two bytes: the tables of hundreds of rules are in memory, seldom in a
-    # cache, and to read there is most of what a match costs. Real texts need some hundreds; an expression that a text
-    # makes to need more is left to `re`.
+    # cache, and to read there is most of what a match costs. Real texts need some hundreds. An expression that a text
+    # makes to need more is left to `re` for a while, and begins anew then: no text makes all later ones slower.
     AUTOMATON_ENTRIES_MAX = 1 << 16
+    RUNS_OF_RE = 4096
     AUTOMATON_STATES_MAX = 0x7E00  # with a first state for each class they are fewer than half of UNSEEN
 
 
@@ -34,6 +35,7 @@ cdef class Automaton:
         bint _made
         unsigned char _classes[256]
         int _class_count, _length, _stamp
+        int _runs_left  # before it begins anew; 0 when `re` runs it for good
         array.array _code  # for each instruction its kind, what it is about, and where to go on
         array.array _behind  # for each class, the looks behind that it satisfies
         array.array _marks, _stack, _next  # of one step
@@ -53,7 +55,7 @@ cdef class Automaton:
 
     @property
     def left_to_re(self) -> bool:
-        """Whether `re` runs it, now that it is compiled."""
+        """Whether `re` runs it now."""
         return self._fallback is not None
 
     def match(self, bytes window not None, Py_ssize_t at=0, end=None) -> int:
@@ -148,6 +150,18 @@ cdef class Automaton:
         self._code, self._members, self._asks, self._behind = own_code, members, bytes(asks), behind
         self._marks, self._stack, self._next = marks, stack, following_ways
         self._starts, self._table, self._states, self._numbers = starts, table, states, numbers
+        self._forget()
+        return 0
+
+    cdef int _forget(self) except -1:
+        cdef Py_ssize_t index
+        self._states.clear()
+        self._numbers.clear()
+        array.resize(self._table, 0)
+        for index in range(self._class_count):
+            self._starts.data.as_ints[index] = UNKNOWN
+        memset(self._marks.data.as_ints, 0, len(self._marks) * sizeof(int))
+        self._stamp = 0
         self._state(b"")  # DEAD
         return 0
 
@@ -174,7 +188,9 @@ cdef class Automaton:
             if entry == UNSEEN:
                 entry = self._step(state, number)
                 if entry == UNKNOWN:
+                    self._forget()
                     self._leave_to_re()
+                    self._runs_left = RUNS_OF_RE
                     return self._run_re(window, begin, end)
                 table = self._table.data.as_ushorts
             if entry & 1:
@@ -209,6 +225,10 @@ cdef class Automaton:
 
     cdef Py_ssize_t _run_re(self, bytes window, Py_ssize_t at, Py_ssize_t end) except -2:
         match = self._fallback(window, at, end)
+        if self._runs_left:
+            self._runs_left -= 1
+            if not self._runs_left:
+                self._fallback = None
         self.looked_at = (end if match is None else match.end()) - at
         return -1 if match is None else match.end()
 
