@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 from weakref import WeakValueDictionary
 
 import orjson
@@ -16,7 +15,7 @@ import orjson
 from .._dlp import Live
 from .language import CORES_KEPT_MAX, parse
 from .patterns import Core
-from .positions import Positions, bitmap
+from .positions import Positions, Table, bitmap
 
 # Patterns share an automaton with others of about their width, because it reaches back as far as its widest.
 _BANDS = (32, 64, 128, 256, 512, 2048)
@@ -29,7 +28,7 @@ _ANY = frozenset(range(256))
 
 
 @dataclass(frozen=True, slots=True)
-class LiveTable:
+class LiveTable(Table):
     """The positions of some patterns as plain data; see `Live`, which is made of it."""
 
     sets: list[str]  # bitmaps of bytes, as hexadecimal numbers
@@ -54,10 +53,6 @@ class LiveTable:
                 reach=self.reach,
             )
         return known
-
-    def to_table(self) -> dict[str, Any]:
-        """It as plain data. Not by `asdict`, which copies each of its ten thousand parts."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
 
 # The automata that somebody has, by a hash of their tables.

@@ -6,6 +6,7 @@ Repeats are read as "any number of times": what is said of a core is then true o
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 from .language import CORES_KEPT_MAX, Alt, Char, Node, Rep, Seq, width
 
@@ -102,6 +103,16 @@ def heads(core: Node, left: frozenset[int]) -> bytes:
         for byte in allowed:
             table[byte] |= 1 << place
     return bytes(table)
+
+
+class Table:
+    """Positions as plain data, in the slots of a subclass."""
+
+    __slots__: tuple[str, ...] = ()
+
+    def to_table(self) -> dict[str, Any]:
+        """It as plain data. Not by `asdict`, which copies each of its ten thousand parts."""
+        return {name: getattr(self, name) for name in self.__slots__}
 
 
 @lru_cache(CORES_KEPT_MAX)

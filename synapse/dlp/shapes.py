@@ -8,11 +8,10 @@ is nearly always a match.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from .._dlp import SHAPE_LEAD_CHARS, SHAPE_RUN_CHARS, Shapes
 from .language import CORES_KEPT_MAX, Alt, Char, Node, Rep, Seq, alphabet, width
-from .positions import Positions, bitmap
+from .positions import Positions, Table, bitmap
 
 _ANY = frozenset(range(256))
 _DIGITS = frozenset(b"0123456789")
@@ -39,7 +38,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class ShapeTable:
+class ShapeTable(Table):
     """The positions of some shapes as plain data; see `Shapes`, which is made of it."""
 
     sets: list[str]  # bitmaps of bytes, as hexadecimal numbers
@@ -49,10 +48,6 @@ class ShapeTable:
     rights: list[int]
     of_shape: list[int]
     reach: int  # the most characters of a word
-
-    def to_table(self) -> dict[str, Any]:
-        """It as plain data. Not by `asdict`, which copies each of its ten thousand parts."""
-        return {name: getattr(self, name) for name in self.__slots__}
 
     def automaton(self) -> Shapes:
         return Shapes(
@@ -126,7 +121,7 @@ def _figures_alike(node: Node) -> Node:
             return alike[0] if len(alike) == 1 else Alt(alike)
 
 
-def _flat(node: Node) -> Iterable[Node]:
+def _flat(node: Node) -> Iterator[Node]:
     if isinstance(node, Seq):
         for item in node.items:
             yield from _flat(item)

@@ -12,6 +12,11 @@ cdef enum:
     LIVE_STATES_MAX = 16384
 
 
+cdef bytes _signature(list sets, int byte):
+    """For each set, a bitmap of 32 bytes with the lowest bit first, whether it has a byte."""
+    return bytes([(<bytes> bitmap)[byte >> 3] >> (byte & 7) & 1 for bitmap in sets])
+
+
 @cython.final
 cdef class Live:
     """The beginnings of a language's words, read backwards from the end of a text by a lazy deterministic automaton.
@@ -78,7 +83,7 @@ cdef class Live:
         cdef int byte
         signatures = {}
         for byte in range(256):
-            signature = bytes([(<bytes> bitmap)[byte >> 3] >> (byte & 7) & 1 for bitmap in sets])
+            signature = _signature(sets, byte)
             self._classes[byte] = signatures.setdefault(signature, len(signatures))
         self._class_count = len(signatures)
         for index in range(len(sets)):
