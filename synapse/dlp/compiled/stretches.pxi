@@ -9,28 +9,26 @@ cdef inline int check_stretches(array.array stretches) except -1:
 
 
 def collect(pattern, start, unsigned int end, flags, dict ends not None) -> None:
-    """A match handler: adds each end to its pattern's stretches in `ends`, an array of first, last, first, last …"""
-    add_end(ends, pattern, end)
+    """A match handler: adds each end to its pattern's stretches in `ends`, an array of first, last, first, last …
 
-
-cdef int add_end(dict ends, key, unsigned int end) except -1:
-    """Ends close to each other are one stretch. So a text full of them costs no more memory than a text with few."""
+    Ends close to each other are one stretch. So a text full of them costs no more memory than a text with few.
+    """
     cdef:
-        array.array known = ends.get(key)
+        array.array known = ends.get(pattern)
         Py_ssize_t last
         unsigned int* places
     if known is None:
         known = array.clone(_UINTS, 2, False)
         known.data.as_uints[0] = known.data.as_uints[1] = end
-        ends[key] = known
-        return 0
+        ends[pattern] = known
+        return
     check_stretches(known)
     last = len(known) - 1
     places = known.data.as_uints
     if end > places[last] and end - places[last] > GAP_MAX:
         array.resize_smart(known, last + 3)
         known.data.as_uints[last + 1] = known.data.as_uints[last + 2] = end
-        return 0
+        return
     places[last] = max(places[last], end)
     # Ends come in order. If they ever should not, the stretches they fall in between become one.
     while end < places[last - 1]:
@@ -41,7 +39,6 @@ cdef int add_end(dict ends, key, unsigned int end) except -1:
             last -= 2
             array.resize_smart(known, last + 1)
             places = known.data.as_uints
-    return 0
 
 
 cdef int _add_stretch(dict ends, key, unsigned int first, unsigned int last) except -1:
