@@ -133,6 +133,7 @@ cdef class Cursor:
 
     cdef bint is_done(self, Py_ssize_t at) noexcept:
         """Whether there is nothing for it behind `at` and later places, wherever it is restarted."""
+        # `noexcept`: it compares numbers, and is asked of each pattern after each finding.
         return self.start == NOWHERE and self._of_chain <= at
 
     cdef int restart(self, Py_ssize_t at) except -1:

@@ -169,7 +169,7 @@ cdef class Shapes:
             dict classes = {}, kinds = {}
         lefts = sorted({number for number in self._lefts if number >= 0})
         for byte in range(256):
-            signature = bytes([(<bytes> bitmap)[byte >> 3] >> (byte & 7) & 1 for bitmap in sets])
+            signature = _signature(sets, byte)
             self._classes[byte] = classes.setdefault((byte == EDGE[0], signature), len(classes))
         self._class_count = len(classes)
         self._edge = self._classes[<int> EDGE[0]]
@@ -186,6 +186,8 @@ cdef class Shapes:
         self._dead = len(kinds)
         return 0
 
+    # `noexcept`: it reads a byte of an array that never changes, whose indices were checked when it was made; and it is
+    # asked for each way on of each state that is made.
     cdef inline bint _has(self, Py_ssize_t number, Py_ssize_t index) noexcept:
         return self._members.data.as_uchars[number * self._class_count + index] != 0
 

@@ -95,6 +95,7 @@ cdef class WordsBefore:
 
     cdef inline bint may_stand(self, bytes window, Py_ssize_t start) noexcept:
         """Rules out most places at once; those where it says yes have to be asked about."""
+        # `noexcept`: it reads bytes before a place that is in the window, and is asked at each place that may be a head.
         return self._leads is None or _may_be_value(<const unsigned char*> PyBytes_AS_STRING(window), start)
 
     cdef bint stand(self, bytes window, Py_ssize_t start) except -1:
@@ -132,6 +133,7 @@ cdef bint _may_be_value(const unsigned char* characters, Py_ssize_t start) noexc
     """Whether what stands before a place can lead to a value. It rules most places out, and words are tried after it.
 
     There is a sign and what opens a value; or only blanks and quotes, behind a word such as `is`, `token`, `Bearer`.
+    `noexcept`: it reads at most OPENING_MAX bytes before a place that is in the window, and none before the first.
     """
     cdef:
         Py_ssize_t at = start, last = max(0, start - OPENING_MAX)
