@@ -129,6 +129,19 @@ def around_a_word(rule: Rule, chance: random.Random) -> bytes:
     return b"".join(chance.choice((b"", b" ", b"s ", b"x", b": ", b"\xe1", b"]", word, word.upper())) for _ in range(4))
 
 
+def test_wide_states_fill_an_automaton_sooner_than_many() -> None:
+    """Each of these states has some thousand ways on: a few thousand of them are as much memory as it may have."""
+    made = automaton(rb"[ab]{0,1000}a[ab]{1000}c")
+    chance = random.Random(5)
+    for number in range(5):
+        window = "".join(chance.choices("ab", k=1_900)).encode() + b"c"
+        assert made.match(window, 0) == end_by_re(re.compile(rb"[ab]{0,1000}a[ab]{1000}c"), window, 0, len(window))
+        if made.left_to_re:
+            break
+    assert made.left_to_re
+    assert number > 0, "one text of a common length does not fill it"
+
+
 def test_a_place_outside_of_the_window_is_refused() -> None:
     made = automaton(b"a")
     for at, end in ((-1, 1), (2, 1), (0, 3), (3, None)):

@@ -13,6 +13,8 @@ cdef enum:
     # makes to need more is left to `re` for a while, and begins anew then: no text makes all later ones slower.
     AUTOMATON_ENTRIES_MAX = 1 << 16
     RUNS_OF_RE = 4096
+    # Bytes of the lists of ways: those of a wide and ambiguous expression, such as of a rule of one's own, are long.
+    AUTOMATON_WAYS_MAX = 8 << 20
     AUTOMATON_STATES_MAX = 0x7E00  # with a first state for each class they are fewer than half of UNSEEN
 
 
@@ -35,6 +37,7 @@ cdef class Automaton:
         bint _made
         unsigned char _classes[256]
         int _class_count, _length, _stamp
+        Py_ssize_t _ways_size  # bytes of the lists of ways of all states
         int _runs_left  # before it begins anew; 0 when `re` runs it for good
         array.array _code  # for each instruction its kind, what it is about, and where to go on
         array.array _behind  # for each class, the looks behind that it satisfies
@@ -162,6 +165,7 @@ cdef class Automaton:
             self._starts.data.as_ints[index] = UNKNOWN
         memset(self._marks.data.as_ints, 0, len(self._marks) * sizeof(int))
         self._stamp = 0
+        self._ways_size = 0
         self._state(b"")  # DEAD
         return 0
 
@@ -254,6 +258,7 @@ cdef class Automaton:
             self._table.data.as_ushorts[index] = UNSEEN
         self._states.append(ways)
         self._numbers[ways] = number
+        self._ways_size += len(ways)
         return number
 
     cdef int _step(self, int state, int number) except -2:
@@ -271,7 +276,8 @@ cdef class Automaton:
             int depth, at, kind, what, on, size = 1, matches = 0, entry, stamp
             bint asks = False
         index = len(self._states) + 1
-        if index * self._class_count > AUTOMATON_ENTRIES_MAX or index > AUTOMATON_STATES_MAX:
+        if (index * self._class_count > AUTOMATON_ENTRIES_MAX or index > AUTOMATON_STATES_MAX
+                or self._ways_size > AUTOMATON_WAYS_MAX):
             return UNKNOWN
         stamp = self._stamp = self._stamp + 1
         for index in range(1, count):
