@@ -131,15 +131,16 @@ def around_a_word(rule: Rule, chance: random.Random) -> bytes:
 
 def test_wide_states_fill_an_automaton_sooner_than_many() -> None:
     """Each of these states has some thousand ways on: a few thousand of them are as much memory as it may have."""
-    made = automaton(rb"[ab]{0,1000}a[ab]{1000}c")
+    source = rb"[ab]{0,1000}a[ab]{1000}c"
+    made, expression = automaton(source), re.compile(source)
     chance = random.Random(5)
-    for number in range(5):
+    left = []
+    for _ in range(5):
         window = "".join(chance.choices("ab", k=1_900)).encode() + b"c"
-        assert made.match(window, 0) == end_by_re(re.compile(rb"[ab]{0,1000}a[ab]{1000}c"), window, 0, len(window))
-        if made.left_to_re:
-            break
-    assert made.left_to_re
-    assert number > 0, "one text of a common length does not fill it"
+        assert made.match(window, 0) == end_by_re(expression, window, 0, len(window))
+        left.append(made.left_to_re)
+    assert left[0] is False, "one text of a common length does not fill it"
+    assert left[-1] is True
 
 
 def test_a_place_outside_of_the_window_is_refused() -> None:
