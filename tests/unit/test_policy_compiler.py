@@ -80,6 +80,7 @@ def test_what_is_in_force_can_be_learned_before_it_changes(build: Build, compile
 def test_there_is_nothing_to_learn_before_something_is_in_force(compiler: Compiler, tmp_path: Path) -> None:
     prepare(Order(tmp_path, None, first=True))
     compiler.learn(Order(tmp_path, None))
+    assert PolicyDirectory(tmp_path).active() is None, "to learn puts nothing in force"
 
 
 def test_a_catalogue_is_read_again_when_it_is_another_one(
