@@ -119,6 +119,7 @@ class Matcher:
         heads: bytes,
         narrowest: int,
         widest: int,
+        reach: int,
         strength: int,
         rule: str,
         category: str,
@@ -157,6 +158,14 @@ class Tracker:
     decided: int
     def __init__(self, detector: Detector, *, ends: dict[int, array[int]] | None = None) -> None: ...
     def feed(self, shadow: bytes, final: bool = False) -> list[Cut]: ...
+
+class Scan:
+    findings: tuple[Finding, ...]
+    action: Literal["none", "alert", "redact", "block"]
+    redacted: str
+    def __init__(
+        self, findings: tuple[Finding, ...], action: Literal["none", "alert", "redact", "block"], redacted: str
+    ) -> None: ...
 
 class Finding:
     rule: str

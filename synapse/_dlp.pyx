@@ -45,6 +45,7 @@ cdef:
 
 # What arrays of places are cloned from: four bytes for each, since no scanned text comes near 4 GiB.
 cdef array.array _UINTS = array.array("I")
+cdef array.array _INTS = array.array("i")
 
 # What stands before the first character of a text; no guard may contain it.
 EDGE = b"\n"

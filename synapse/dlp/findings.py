@@ -1,10 +1,9 @@
 """What a scan says: rules, places and actions, never text."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from .._dlp import Finding
+from .._dlp import Finding, Scan
 
 __all__ = ["STRENGTH", "Action", "Finding", "Scan", "Side"]
 
@@ -18,16 +17,3 @@ class Side(StrEnum):
 
     PROMPT = "prompt"
     ANSWER = "answer"
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """The verdict on one text.
-
-    `redacted` has a placeholder in place of every redact and block finding; it is the text itself, the same object,
-    when there was none.
-    """
-
-    findings: tuple[Finding, ...]
-    action: Literal["none", "alert", "redact", "block"]
-    redacted: str

@@ -57,6 +57,7 @@ class Pattern:
     heads: bytes  # see `positions`
     narrowest: int
     widest: int
+    reach: int  # how far before the end of its trigger a match begins at most
     run: Run | None
     needs_context: bool
 
@@ -69,6 +70,7 @@ class Pattern:
             heads=self.heads,
             narrowest=self.narrowest,
             widest=self.widest,
+            reach=self.reach,
             strength=STRENGTH[rule.action(side)],
             rule=rule.id,
             category=rule.category,
@@ -147,8 +149,10 @@ def _compile_core(index: int, rule: Rule, source: str, *, needs_context: bool) -
         raise RuleError(rule.id, str(error)) from error
     if form.left & frozenset(EDGE):
         raise RuleError(rule.id, "`left` contains a line feed, which stands for the beginning of a text; leave it out")
-    pattern = Pattern(index, rule, form.guarded, form.heads, form.narrowest, form.widest, run, needs_context)
     shape = _shape(source, rule.left, rule.right, needs_context=needs_context)
+    reach = form.widest if shape is not None else min(form.widest, max(_trigger(source)[0].reach, _KINDS_CHARS))
+    widths = form.narrowest, form.widest, reach
+    pattern = Pattern(index, rule, form.guarded, form.heads, *widths, run, needs_context)
     return Core(pattern, source, form.node, form.left, shape)
 
 

@@ -31,16 +31,20 @@ _CASES = 2
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """A slice of a core; `leads` when the core begins with it, so that what may stand to its left is known too."""
+    """A slice of a core; `leads` when the core begins with it, so that what may stand to its left is known too.
+
+    No match begins further than `reach` characters before the slice ends.
+    """
 
     node: Node
     leads: bool
+    reach: int
 
 
 def trigger(core: Node) -> Trigger:
     """The slice which is rare in prose for the fewest parts."""
     best: tuple[float, Trigger] | None = None
-    for leads, run in _runs(core):
+    for before, run in _runs(core):
         bits = [_bits(part) for part in run]
         obligatory = [width(part)[0] > 0 for part in run]
         for start in range(len(run)):
@@ -53,8 +57,9 @@ def trigger(core: Node) -> Trigger:
                 known += bits[end]
                 worth_here = worth + min(known, _BITS_ENOUGH) - _BITS_PER_PART * (end - start + 1)
                 if obligatory[end] and (best is None or worth_here > best[0]):
-                    best = worth_here, Trigger(Seq(run[start : end + 1]), leads and start == 0)
-    return Trigger(core, leads=True) if best is None else best[1]
+                    reach = before + width(Seq(run[: end + 1]))[1]
+                    best = worth_here, Trigger(Seq(run[start : end + 1]), before == start == 0, reach)
+    return Trigger(core, leads=True, reach=width(core)[1]) if best is None else best[1]
 
 
 def has_literal(node: Node) -> bool:
@@ -67,23 +72,24 @@ def has_literal(node: Node) -> bool:
     return False
 
 
-def _runs(core: Node) -> Iterator[tuple[bool, tuple[Node, ...]]]:
-    """The stretches of obligatory parts that follow each other directly, and whether the core begins with them."""
+def _runs(core: Node) -> Iterator[tuple[int, tuple[Node, ...]]]:
+    """The stretches of obligatory parts that follow each other directly, and how much stands before each at most."""
     run: list[Node] = []
-    leads = True
+    before = 0
     for part in _parts(core):
-        if part is not None:
+        if not isinstance(part, int):
             run.append(part)
             continue
         if run:
-            yield leads, tuple(run)
-        run, leads = [], False
+            yield before, tuple(run)
+        before += width(Seq(tuple(run)))[1] + part
+        run = []
     if run:
-        yield leads, tuple(run)
+        yield before, tuple(run)
 
 
-def _parts(node: Node) -> Iterator[Node | None]:
-    """The obligatory parts in order; None stands for a gap, where anything may be."""
+def _parts(node: Node) -> Iterator[Node | int]:
+    """The obligatory parts in order; a number stands for a gap, where anything of at most that width may be."""
     match node:
         case Seq(items):
             for item in items:
@@ -95,9 +101,9 @@ def _parts(node: Node) -> Iterator[Node | None]:
                 yield from _parts(item)
             if high > min(low, _PARTS_MAX):
                 narrow = width(item)[1] * (high - low) <= _NARROW and low <= _PARTS_MAX
-                yield Rep(0, high - low, item) if narrow else None
+                yield Rep(0, high - low, item) if narrow else width(item)[1] * (high - min(low, _PARTS_MAX))
         case _:
-            yield None
+            yield width(node)[1]
 
 
 def _bits(node: Node) -> float:

@@ -1,5 +1,11 @@
 # Folds text to its shadow, by a table of pages.
 
+ctypedef fused Character:
+    const unsigned char
+    const unsigned short
+    const unsigned int
+
+
 cdef class Folding:
     """Folds text to one byte, or none, for each code point, by a table of pages of 256 code points.
 
@@ -15,15 +21,19 @@ cdef class Folding:
         self._fold_page = fold_page
         self._owners = []
 
-    cdef const unsigned char* _page(self, Py_ssize_t number) except NULL:
+    cdef bint _makes_page(self, Py_ssize_t number) except -1:
+        """Make a page; False when it was there."""
         cdef bytes page
+        if self._pages[number] is not NULL:
+            return False
+        page = self._fold_page(number)
+        if len(page) != 256:
+            raise ValueError("a page has 256 bytes")
+        # Whoever makes pages may fold texts meanwhile, and have made this one.
         if self._pages[number] is NULL:
-            page = self._fold_page(number)
-            if len(page) != 256:
-                raise ValueError("a page has 256 bytes")
             self._owners.append(page)
             self._pages[number] = <const unsigned char*> PyBytes_AS_STRING(page)
-        return self._pages[number]
+        return True
 
     def fold(self, str text not None) -> tuple:
         """The folded bytes, and for each of them its offset in the text: None when every offset is its own.
@@ -31,52 +41,69 @@ cdef class Folding:
         ASCII without control characters, but for line feeds, is taken as it is: it must be its own image.
         """
         cdef:
-            Py_ssize_t length = len(text), index, size = 0
-            int kind
-            void* characters
-            unsigned int character, last_page = 0xFFFFFFFF
-            const unsigned char* page = NULL
-            unsigned char folded
+            Py_ssize_t length = PyUnicode_GET_LENGTH(text), size = 0, at
+            bytes shadow
+            array.array offsets
             unsigned char* out
-            bytes result
         if PyUnicode_IS_ASCII(text) and _is_plain(<const unsigned char*> PyUnicode_DATA(text), length):
             return PyBytes_FromStringAndSize(<char*> PyUnicode_DATA(text), length), None
-        kind = PyUnicode_KIND(text)
-        characters = PyUnicode_DATA(text)
-        result = PyBytes_FromStringAndSize(NULL, length)
-        out = <unsigned char*> PyBytes_AS_STRING(result)
-        for index in range(length):
-            character = <unsigned int> PyUnicode_READ(kind, characters, index)
-            if character >> 8 != last_page:
-                last_page = character >> 8
-                page = self._page(last_page)
-            folded = page[character & 0xFF]
-            if folded == DROPPED:
-                return self._fold_and_drop(text, result, index)
-            out[index] = folded
-        return result, None
+        shadow = PyBytes_FromStringAndSize(NULL, length)
+        out = <unsigned char*> PyBytes_AS_STRING(shadow)
+        at = self._fold_into(text, 0, out, &size, NULL)
+        if at == length:
+            return shadow, None
+        # The first one that is dropped: from here on the offsets are told.
+        offsets = array.clone(_UINTS, length, False)
+        for size in range(at):
+            offsets.data.as_uints[size] = <unsigned int> size
+        size = at
+        self._fold_into(text, at, out, &size, offsets.data.as_uints)
+        array.resize(offsets, size)
+        return shadow[:size], offsets
 
-    cdef tuple _fold_and_drop(self, str text, bytes begun, Py_ssize_t size):
-        """The same from the first dropped code point on, with offsets."""
+    cdef Py_ssize_t _fold_into(self, str text, Py_ssize_t at, unsigned char* out, Py_ssize_t* size, unsigned int* offsets
+                               ) except -1:
+        """Fold from a place on; tells where it ended: without offsets that is the first code point that is dropped."""
         cdef:
-            Py_ssize_t length = len(text), index
+            Py_ssize_t length = PyUnicode_GET_LENGTH(text)
             int kind = PyUnicode_KIND(text)
             void* characters = PyUnicode_DATA(text)
-            unsigned int character
-            unsigned char folded
-            unsigned char* out = <unsigned char*> PyBytes_AS_STRING(begun)
-            array.array offsets = array.clone(_UINTS, length, False)
-        for index in range(size):
-            offsets.data.as_uints[index] = <unsigned int> index
-        for index in range(size, length):
-            character = <unsigned int> PyUnicode_READ(kind, characters, index)
-            folded = self._page(character >> 8)[character & 0xFF]
-            if folded != DROPPED:
-                out[size] = folded
-                offsets.data.as_uints[size] = <unsigned int> index
-                size += 1
-        array.resize(offsets, size)
-        return begun[:size], offsets
+        while True:
+            if kind == 1:
+                at = _fold(self._pages, <const unsigned char*> characters, at, length, out, size, offsets)
+            elif kind == 2:
+                at = _fold(self._pages, <const unsigned short*> characters, at, length, out, size, offsets)
+            else:
+                at = _fold(self._pages, <const unsigned int*> characters, at, length, out, size, offsets)
+            if at == length or not self._makes_page(<unsigned int> PyUnicode_READ(kind, characters, at) >> 8):
+                return at
+
+
+cdef Py_ssize_t _fold(const unsigned char** pages, Character* s, Py_ssize_t at, Py_ssize_t length, unsigned char* out,
+                      Py_ssize_t* size, unsigned int* offsets) noexcept nogil:
+    """Fold up to the first code point whose page is not made yet or, without offsets, which is dropped."""
+    cdef:
+        Py_ssize_t count = size[0]
+        unsigned int c
+        unsigned char folded
+        const unsigned char* page
+    while at < length:
+        c = s[at]
+        page = pages[c >> 8]
+        if page is NULL:
+            break
+        folded = page[c & 0xFF]
+        out[count] = folded
+        if offsets is not NULL:
+            offsets[count] = <unsigned int> at
+            count += folded != DROPPED
+        elif folded == DROPPED:
+            break
+        else:
+            count += 1
+        at += 1
+    size[0] = count
+    return at
 
 
 cdef bint _is_plain(const unsigned char* characters, Py_ssize_t length) noexcept nogil:

@@ -1,11 +1,6 @@
 # Which views of a text may be worth making (`synapse/dlp/views`). Every block of eight characters is looked at through a
 # table; only what stands out is looked at again. Ordinary text pays less for this than for a tenth of its scan.
 
-ctypedef fused Character:
-    const unsigned char
-    const unsigned short
-    const unsigned int
-
 cdef enum:
     # What `view_hints` answers, in sum.
     HINT_ESCAPED = 1  # characters written as entities or escapes

@@ -25,14 +25,14 @@ cdef class Matcher:
 
     `expression` confirms. `heads` has for each byte a bit for each of the first places of a match that it may be at,
     and the highest when it must not stand before one. `accept` takes the bytes of a match, `condition(window, start)` tells whether it may stand where it
-    stands; with `behind_words` the ends that are found are those of words that a match begins behind, and not of a part
+    stands. No match begins further than `reach` before the end of a trigger; with `behind_words` the ends that are found are those of words that a match begins behind, and not of a part
     of it. `run` has the source of the expression that finds where a run after the core ends, and the most characters
     of its closing.
     """
 
     cdef:
         readonly int index
-        readonly Py_ssize_t narrowest, widest
+        readonly Py_ssize_t narrowest, widest, reach
         readonly int strength
         readonly bint behind_words
         readonly str rule, category, action, placeholder
@@ -44,16 +44,16 @@ cdef class Matcher:
         object _accept, _condition
 
     def __cinit__(self, int index, *, Automaton expression not None, bytes heads not None, Py_ssize_t narrowest,
-                  Py_ssize_t widest, int strength, str rule not None, str category not None,
+                  Py_ssize_t widest, Py_ssize_t reach, int strength, str rule not None, str category not None,
                   str action not None, accept=None, condition=None, bint behind_words=False, tuple run=None):
-        if not 1 <= narrowest <= widest <= TEXT_MAX:
-            raise ValueError("a core has a least and a greatest width, and matches no empty text")
+        if not (1 <= narrowest <= widest <= TEXT_MAX and 1 <= reach <= widest):
+            raise ValueError("a core has a least and a greatest width, and matches no empty text; its trigger is in it")
         if run is not None and not (
             len(run) == 2 and type(run[0]) is bytes and type(run[1]) is int and 0 <= run[1] <= TEXT_MAX
         ):
             raise ValueError("a run is the source of an expression and the width of its closing")
         self.index = index
-        self.narrowest, self.widest = narrowest, widest
+        self.narrowest, self.widest, self.reach = narrowest, widest, reach
         self.strength = strength
         self.rule, self.category, self.action = rule, category, action
         self.placeholder = f"[REDACTED:{rule}]"
@@ -157,7 +157,7 @@ cdef class Cursor:
         cdef:
             Matcher matcher = self.matcher
             const unsigned int* stretches
-            Py_ssize_t end, reach, start, match_end
+            Py_ssize_t first, last, start, match_end
         self._of_chain = self._chain_end
         # Asked anew each time: a condition is anybody's code, and could have shortened the array.
         while self._index + 1 < len(self._stretches) and self._at < len(self._window):
@@ -165,19 +165,13 @@ cdef class Cursor:
             if <Py_ssize_t> stretches[self._index + 1] <= self._at:
                 self._index += 2
                 continue
-            if matcher.behind_words:
-                # The stretch is where a match begins; a word may have been found with the character behind it.
-                end = max(<Py_ssize_t> stretches[self._index] - 1, self._at)
-                reach = <Py_ssize_t> stretches[self._index + 1]
-            else:
-                # A match which contains this trigger begins at most its width before it. The search goes on one width
-                # further, and everything up to there is settled by it: no stretch is looked at more than three times.
-                end = max(<Py_ssize_t> stretches[self._index], self._at + 1)
-                reach = end + matcher.widest
-                end = max(self._at, end - matcher.widest)
-            start = matcher.search(self._window, end, reach, &match_end)
+            # Behind words the stretch is where a match begins, or one further: they may have been found with the
+            # character behind them.
+            first = <Py_ssize_t> stretches[self._index] - (1 if matcher.behind_words else matcher.reach)
+            last = <Py_ssize_t> stretches[self._index + 1]
+            start = matcher.search(self._window, max(first, self._at), last, &match_end)
             if start < 0:
-                self._at = reach + 1
+                self._at = last + 1
                 continue
             if not matcher.may_stand(self._window, start):
                 self._at = start + 1

@@ -35,6 +35,35 @@ cdef class Finding:
         return "Finding(rule=%r, category=%r, action=%r, start=%d, end=%d)" % self._fields()
 
 
+@cython.final
+@cython.freelist(64)
+cdef class Scan:
+    """The verdict on one text: `action` is the strongest of its findings, "none" when there is none.
+
+    `redacted` has a placeholder in place of every redact and block finding; it is the text itself, the same object,
+    when there was none.
+    """
+
+    cdef readonly tuple findings
+    cdef readonly str action, redacted
+
+    def __init__(self, tuple findings not None, str action not None, str redacted not None):
+        self.findings, self.action, self.redacted = findings, action, redacted
+
+    cdef tuple _fields(self):
+        return self.findings, self.action, self.redacted
+
+    def __eq__(self, other):
+        return isinstance(other, Scan) and self._fields() == (<Scan> other)._fields()
+
+    def __hash__(self):
+        return hash(self._fields())
+
+    def __repr__(self):
+        # Never text: what is printed may be logged.
+        return "Scan(findings=%r, action=%r)" % (self.findings, self.action)
+
+
 cdef Finding found_in(Cut cut, Py_ssize_t start, Py_ssize_t end):
     cdef Finding finding = Finding.__new__(Finding)
     cdef Matcher matcher = cut.matcher

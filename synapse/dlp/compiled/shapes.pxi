@@ -12,6 +12,10 @@ cdef enum:
     # Two bytes of a table tell the next one: small tables stay in the processor's caches.
     SHAPE_STATES_MAX = 8192
     SHAPE_SLOTS = 4 * SHAPE_STATES_MAX  # of the table that finds a state by its positions
+    # What is known of two bytes, one behind the other, in any word.
+    MAY_BEGIN = 1  # the first may stand to the left of a word that begins with the second
+    MAY_BE_FIRST = 2  # the word may begin with them
+    MAY_BE_SECOND = 4  # the word may have them at its second and third place
 
 SHAPE_LEAD_CHARS = LEAD_MAX
 SHAPE_RUN_CHARS = LONG_RUN_MIN
@@ -68,7 +72,9 @@ cdef bint _next_region(const unsigned char* text, Py_ssize_t length, Py_ssize_t 
                 return True
             if digits:
                 region.start = max(floor, place - LEAD_MAX)
-                region.until = place + 1
+                while place < until and 0x30 <= text[place] <= 0x39:
+                    place += 1
+                region.until = place
                 return True
         at += 8
     return False
@@ -109,7 +115,10 @@ cdef class Shapes:
         array.array _table  # for each state and class: the next state, doubled, plus one where words end
         array.array _endings  # for each state and class: the number of what ends there
         list _lists  # of what ends somewhere: the numbers of shapes, as bytes
-        array.array _last  # for each shape where its last stretch of ends in this text begins and ends
+        array.array _last  # for each shape where its last stretch of ends in this text begins and ends; -1 for none
+        array.array _touched  # the shapes that have one
+        int _touched_count
+        array.array _pairs  # for each class and the one behind it what is known of them
         dict _list_numbers
         array.array _positions, _starts  # those of state n: _positions[_starts[n] : _starts[n + 1]]
         array.array _slots  # states, in the order of their hashes; -1 where there is none
@@ -143,8 +152,10 @@ cdef class Shapes:
             raise ValueError("no word is longer than `reach`")
         self._number = max(self._shapes, default=-1) + 1
         self._reach_max = reach
-        self._last = array.array("i", bytes(2 * sizeof(int) * self._number))
+        self._last = array.array("i", b"\xff" * (2 * sizeof(int) * self._number))
+        self._touched = array.array("i", bytes(sizeof(int) * self._number))
         self._classify(sets)
+        self._pair()
         first = [[] for _ in range(self._class_count)]
         for position in range(count):
             if self._lefts.data.as_ints[position] >= 0:
@@ -184,6 +195,54 @@ cdef class Shapes:
             if kind == len(self._class_of_kind):
                 self._class_of_kind.append(number)
         self._dead = len(kinds)
+        return 0
+
+    cdef int _pair(self) except -1:
+        """What two classes in a row can be in a word. Where a word may end sooner, everything can follow."""
+        cdef:
+            Py_ssize_t position, on, further
+            set begin = set(), first = set(), second = set(), firsts = set(), seconds = set()
+            const int* after = self._after.data.as_ints
+            const int* starts = self._after_starts.data.as_ints
+        self._pairs = array.array("B", bytes(self._class_count * self._class_count))
+        for position in range(len(self._labels)):
+            if self._lefts.data.as_ints[position] >= 0:
+                begin.add((self._lefts.data.as_ints[position], self._labels.data.as_ints[position]))
+                firsts.add(position)
+        for position in firsts:
+            label = self._labels.data.as_ints[position]
+            if self._rights.data.as_ints[position] >= 0:
+                first.add((label, -1))
+                second.add((-1, -1))
+            for on in range(starts[position], starts[position + 1]):
+                first.add((label, self._labels.data.as_ints[after[on]]))
+                seconds.add(after[on])
+        for position in seconds:
+            label = self._labels.data.as_ints[position]
+            if self._rights.data.as_ints[position] >= 0:
+                second.add((label, -1))
+            for further in range(starts[position], starts[position + 1]):
+                second.add((label, self._labels.data.as_ints[after[further]]))
+        for pairs, meaning in ((begin, MAY_BEGIN), (first, MAY_BE_FIRST), (second, MAY_BE_SECOND)):
+            for one, other in pairs:
+                self._mark_pair(one, other, meaning)
+        for _, label in begin:
+            self._mark_pair_of(self._edge, label, MAY_BEGIN)
+        return 0
+
+    cdef int _mark_pair(self, Py_ssize_t one, Py_ssize_t other, int meaning) except -1:
+        """For the classes of two sets; -1 is the set of all."""
+        cdef Py_ssize_t index
+        for index in range(self._class_count):
+            if one < 0 or self._has(one, index):
+                self._mark_pair_of(index, other, meaning)
+        return 0
+
+    cdef int _mark_pair_of(self, Py_ssize_t index, Py_ssize_t other, int meaning) except -1:
+        cdef Py_ssize_t behind
+        for behind in range(self._class_count):
+            if other < 0 or self._has(other, behind):
+                self._pairs.data.as_uchars[index * self._class_count + behind] |= <unsigned char> meaning
         return 0
 
     # `noexcept`: it reads a byte of an array that never changes, whose indices were checked when it was made; and it is
@@ -330,58 +389,94 @@ cdef class Shapes:
                 size += 1
         return size
 
-    cdef int find(self, bytes window, bytearray wanted, dict ends) except -1:
+    cdef int find(self, bytes window, bytes wanted, dict ends) except -1:
         """Add the stretches in which words of those shapes end that are wanted; a window's first byte is to the left.
 
         `wanted` has a byte for each shape, which is not 0 when it is.
         """
         cdef:
-            array.array closed = array.array("i")  # shape, first, last, shape, first, last …
+            array.array closed = array.clone(_INTS, 0, False)  # shape, first, last, shape, first, last …
             Py_ssize_t index
             int shape
         if len(window) > 0x7FFFFFFF:
             raise ValueError("a text is scanned in parts of at most 2 GiB")
+        if len(wanted) != self._number:
+            raise ValueError("each shape is wanted or not")
         self._walk(window, wanted, closed)
         for index in range(0, len(closed), 3):
             shape = closed.data.as_ints[index]
             _add_stretch(ends, shape, closed.data.as_ints[index + 1], closed.data.as_ints[index + 2])
         return 0
 
-    cdef int _walk(self, bytes window, bytearray wanted, array.array closed) except -1:
+    cdef int _walk(self, bytes window, bytes wanted, array.array closed) except -1:
         """Run from each place where a word may begin, and put the stretches of ends into `closed`."""
         cdef:
             const unsigned char* text = <const unsigned char*> PyBytes_AS_STRING(window)
-            Py_ssize_t length = len(window), start, stop, at = 1
-            int state, entry, index, place
+            Py_ssize_t length = len(window), start, at = 1
+            int index
             Region region
-        memset(self._last.data.as_ints, 0xFF, len(self._last) * sizeof(int))
+        self._let_go()
         while _next_region(text, length, at, &region):
             for start in range(region.start, region.until):
-                state = self._kinds.data.as_ints[self._classes[text[start - 1]]]
-                at = start
-                stop = min(length, start + self._reach_max + 1)
-                while at < stop:
-                    index = self._classes[text[at]]
-                    place = state * self._class_count + index
-                    entry = self._table.data.as_ushorts[place]
-                    if entry == UNSEEN:
-                        entry = self._step(state, index)
-                        if entry & 1:
-                            self._end_here(<bytes> self._lists[self._ending_now], <int> at, wanted, closed)
-                    elif entry & 1:
-                        self._end_here(<bytes> self._lists[self._endings.data.as_ints[place]], <int> at, wanted, closed)
-                    state = entry >> 1
-                    if state == self._dead:
-                        break
-                    at += 1
-                if at == length:
-                    self._end_here(self._ending(state, -1), <int> at, wanted, closed)
+                if self._may_begin(text, length, start):
+                    self._run(text, length, start, wanted, closed)
             at = region.until
-        for index in range(self._number):
-            self._close(index, closed)
+        for index in range(self._touched_count):
+            self._close(self._touched.data.as_ints[index], closed)
+        self._let_go()
         return 0
 
-    cdef int _end_here(self, bytes shapes, int at, bytearray wanted, array.array closed) except -1:
+    cdef int _let_go(self) except -1:
+        """Forget the last stretches."""
+        cdef int index
+        for index in range(self._touched_count):
+            memset(self._last.data.as_ints + 2 * self._touched.data.as_ints[index], 0xFF, 2 * sizeof(int))
+        self._touched_count = 0
+        return 0
+
+    # `noexcept`: it reads bytes of the text and of an array that never changes, and most places are done with by it.
+    cdef inline bint _may_begin(self, const unsigned char* text, Py_ssize_t length, Py_ssize_t start) noexcept:
+        """Whether the characters around a place are such as stand around the beginning of some word."""
+        cdef:
+            const unsigned char* pairs = self._pairs.data.as_uchars
+            Py_ssize_t count = self._class_count, first
+        if start + 2 >= length:
+            return True
+        first = self._classes[text[start]]
+        if not pairs[self._classes[text[start - 1]] * count + first] & MAY_BEGIN:
+            return False
+        start += 1
+        count *= self._classes[text[start]]
+        return (pairs[first * <Py_ssize_t> self._class_count + self._classes[text[start]]] & MAY_BE_FIRST
+                and pairs[count + self._classes[text[start + 1]]] & MAY_BE_SECOND)
+
+    cdef int _run(self, const unsigned char* text, Py_ssize_t length, Py_ssize_t start, bytes wanted,
+                  array.array closed) except -1:
+        """Put the stretches of ends of the words that begin at a place into `closed`, when they are no longer the last."""
+        cdef:
+            const unsigned short* table = self._table.data.as_ushorts
+            Py_ssize_t count = self._class_count, at, stop = min(length, start + self._reach_max + 1)
+            int state = self._kinds.data.as_ints[self._classes[text[start - 1]]], entry, index
+        for at in range(start, stop):
+            index = self._classes[text[at]]
+            entry = table[state * count + index]
+            if entry == UNSEEN:
+                entry = self._step(state, index)
+                table = self._table.data.as_ushorts
+                if entry & 1:
+                    self._end_here(<bytes> self._lists[self._ending_now], <int> at, wanted, closed)
+            elif entry & 1:
+                self._end_here(
+                    <bytes> self._lists[self._endings.data.as_ints[state * count + index]], <int> at, wanted, closed
+                )
+            state = entry >> 1
+            if state == self._dead:
+                return 0
+        if stop == length:
+            self._end_here(self._ending(state, -1), <int> length, wanted, closed)
+        return 0
+
+    cdef int _end_here(self, bytes shapes, int at, bytes wanted, array.array closed) except -1:
         cdef:
             const int* ended = <const int*> PyBytes_AS_STRING(shapes)
             Py_ssize_t index
@@ -391,7 +486,11 @@ cdef class Shapes:
             # Words that begin one after the other mostly end where one has ended already.
             if not wanted[ended[index]] or last[0] <= at <= last[1]:
                 continue
-            if last[1] < 0 or at > last[1] + GAP_MAX:
+            if last[1] < 0:
+                self._touched.data.as_ints[self._touched_count] = ended[index]
+                self._touched_count += 1
+                last[0] = last[1] = at
+            elif at > last[1] + GAP_MAX:
                 self._close(ended[index], closed)
                 last[0] = last[1] = at
             elif at > last[1]:
@@ -401,20 +500,19 @@ cdef class Shapes:
         return 0
 
     cdef int _close(self, int shape, array.array closed) except -1:
-        """Put the last stretch of ends of a shape, if there is any, behind those before it."""
+        """Put the last stretch of ends of a shape behind those before it."""
         cdef:
             const int* last = self._last.data.as_ints + 2 * shape
             Py_ssize_t size = len(closed)
-        if last[1] >= 0:
-            array.resize_smart(closed, size + 3)
-            closed.data.as_ints[size] = shape
-            closed.data.as_ints[size + 1], closed.data.as_ints[size + 2] = last[0], last[1]
+        array.resize_smart(closed, size + 3)
+        closed.data.as_ints[size] = shape
+        closed.data.as_ints[size + 1], closed.data.as_ints[size + 2] = last[0], last[1]
         return 0
 
     def ends(self, bytes window not None) -> dict:
         """By the number of each shape the stretches in which words end, behind the first byte of the window."""
         cdef dict ends = {}
-        self.find(window, bytearray(b"\1") * self._number, ends)
+        self.find(window, b"\1" * self._number, ends)
         return ends
 
 

@@ -109,16 +109,18 @@ cdef class Scanner:
             dict hints = {}, shapes = {}, ends = {}
             Py_ssize_t index
             list scratches = self._scratches_here()
-            bytearray wanted = bytearray(self._always)
+            bytearray wanted = None
         for index in range(len(self._databases)):
             scan = self._scans[index]
             scan(window, collect, 0, hints, scratches[index])
         for number in hints:
             if not 0 <= number < len(self._hints):
                 raise ValueError("a database reports a number that is no hint's")
-            for shape, _ in (<tuple> self._hints[number])[1]:
+            for shape, _ in <tuple> (<tuple> self._hints[number])[1]:
+                if wanted is None:
+                    wanted = bytearray(self._always)
                 wanted[<Py_ssize_t> shape] = 1
-        self._shapes.find(window, wanted, shapes)
+        self._shapes.find(window, self._always if wanted is None else bytes(wanted), shapes)
         for shape, stretches in shapes.items():
             for pattern in (<tuple> self._claims[shape])[0]:
                 _join(ends, pattern, stretches)
