@@ -43,6 +43,7 @@ class Shapes:
         lefts: Sequence[int],
         rights: Sequence[int],
         of_shape: Sequence[int],
+        early_digit: Sequence[bool],
         reach: int,
     ) -> None: ...
     @property

@@ -47,6 +47,7 @@ class ShapeTable(Table):
     lefts: list[int]
     rights: list[int]
     of_shape: list[int]
+    early_digit: list[bool]  # of each shape
     reach: int  # the most characters of a word
 
     def automaton(self) -> Shapes:
@@ -57,6 +58,7 @@ class ShapeTable(Table):
             lefts=self.lefts,
             rights=self.rights,
             of_shape=self.of_shape,
+            early_digit=self.early_digit,
             reach=self.reach,
         )
 
@@ -211,6 +213,7 @@ def shape_table(shapes: Sequence[Shape]) -> ShapeTable:
         lefts=[-1 if left is None else sets[left] for left in lefts],
         rights=[-1 if right is None else sets[right] for right in rights],
         of_shape=of_shape,
+        early_digit=[shape.has_digits for shape in shapes],
         reach=max((width(shape.node)[1] for shape in shapes), default=0),
     )
 

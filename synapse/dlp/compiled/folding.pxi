@@ -1,7 +1,9 @@
 # Folds text to its shadow, by a table of pages.
 
+ctypedef const unsigned char _Latin
+
 ctypedef fused Character:
-    const unsigned char
+    _Latin
     const unsigned short
     const unsigned int
 
@@ -83,11 +85,21 @@ cdef Py_ssize_t _fold(const unsigned char** pages, Character* s, Py_ssize_t at, 
                       Py_ssize_t* size, unsigned int* offsets) noexcept nogil:
     """Fold up to the first code point whose page is not made yet or, without offsets, which is dropped."""
     cdef:
-        Py_ssize_t count = size[0]
+        Py_ssize_t count = size[0], plain = at  # where eight plain characters are next looked for
+        unsigned long long eight
         unsigned int c
         unsigned char folded
         const unsigned char* page
     while at < length:
+        if Character is _Latin and offsets is NULL and at >= plain:
+            if at + 8 <= length:
+                memcpy(&eight, s + at, 8)
+                if _all_visible(eight):
+                    memcpy(out + count, &eight, 8)
+                    at += 8
+                    count += 8
+                    continue
+            plain = at + 8
         c = s[at]
         page = pages[c >> 8]
         if page is NULL:
@@ -104,6 +116,14 @@ cdef Py_ssize_t _fold(const unsigned char** pages, Character* s, Py_ssize_t at, 
         at += 1
     size[0] = count
     return at
+
+
+cdef inline bint _all_visible(unsigned long long eight) noexcept nogil:
+    """Whether each byte is ASCII and no control character, so that its image is itself."""
+    # Of each byte the seven lower bits are raised so far that the highest tells whether it reaches a bound.
+    cdef unsigned long long low = eight & 0x7F7F7F7F7F7F7F7FULL
+    return ((low + 0x6060606060606060ULL) & ~(low + 0x0101010101010101ULL) & ~eight & 0x8080808080808080ULL
+            ) == 0x8080808080808080ULL
 
 
 cdef bint _is_plain(const unsigned char* characters, Py_ssize_t length) noexcept nogil:

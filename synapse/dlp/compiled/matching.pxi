@@ -74,28 +74,33 @@ cdef class Matcher:
     cdef Py_ssize_t search(self, bytes window, Py_ssize_t at, Py_ssize_t last, Py_ssize_t* match_end) except -2:
         """Where the first guarded match begins, from `at` and behind the window's first byte up to `last`; -1 if none.
 
-        Most texts have no place where the first characters could be, which is seen much sooner here.
+        Most texts have no place where the first characters could be, which is seen much sooner here: the last of them is
+        looked at first, and one that can be none of them is passed over with all before it (Boyer and Moore, 1977).
         """
         cdef:
             const unsigned char* characters = <const unsigned char*> PyBytes_AS_STRING(window)
             const unsigned char* heads = <const unsigned char*> PyBytes_AS_STRING(self.heads)
             Py_ssize_t length = len(window)
-            int place, places = min(self.narrowest, HEAD_CHARS_MAX)
-            bint fits
+            int place, places = min(self.narrowest, HEAD_CHARS_MAX), bits = 0, every = (1 << places) - 1
         last = min(last, length - self.narrowest)
         at = max(at, 1)
         while at <= last:
-            if heads[characters[at]] & 1 and not heads[characters[at - 1]] & LEFT_BIT:
-                fits = True
-                for place in range(1, places):
-                    if not heads[characters[at + place]] >> place & 1:
-                        fits = False
-                        break
-                if fits and (self._words is None or self._words.may_stand(window, at)):
-                    match_end[0] = self._expression.run(window, at, length)
-                    self.looked_at += self._expression.looked_at
-                    if match_end[0] >= 0:
-                        return at
+            place = places - 1
+            while place >= 0:
+                bits = heads[characters[at + place]]
+                if not bits >> place & 1:
+                    break
+                place -= 1
+            if place >= 0 and not bits & every:
+                at += place + 1
+                continue
+            if place < 0 and not heads[characters[at - 1]] & LEFT_BIT and (
+                self._words is None or self._words.may_stand(window, at)
+            ):
+                match_end[0] = self._expression.run(window, at, length)
+                self.looked_at += self._expression.looked_at
+                if match_end[0] >= 0:
+                    return at
             at += 1
         return -1
 

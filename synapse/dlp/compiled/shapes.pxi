@@ -16,6 +16,9 @@ cdef enum:
     MAY_BEGIN = 1  # the first may stand to the left of a word that begins with the second
     MAY_BE_FIRST = 2  # the word may begin with them
     MAY_BE_SECOND = 4  # the word may have them at its second and third place
+    MAY_BE_THIRD = 8
+    PAIRS_MAX = 3
+    OF_DIGITS = 4  # by so many bits further up stands the same for the words with an early digit
 
 SHAPE_LEAD_CHARS = LEAD_MAX
 SHAPE_RUN_CHARS = LONG_RUN_MIN
@@ -41,6 +44,7 @@ cdef inline bint _is_printed(unsigned char byte) noexcept nogil:
 cdef struct Region:
     Py_ssize_t start
     Py_ssize_t until
+    bint long_run  # whether it is in one, where words without digits may be
 
 
 cdef bint _next_region(const unsigned char* text, Py_ssize_t length, Py_ssize_t floor, Region* region) noexcept nogil:
@@ -69,12 +73,14 @@ cdef bint _next_region(const unsigned char* text, Py_ssize_t length, Py_ssize_t 
                 # What precedes a digit may begin before the run. In these eight characters is the first, or behind them.
                 region.start = max(floor, min(start, (place if digits else at + 8) - LEAD_MAX))
                 region.until = until
+                region.long_run = True
                 return True
             if digits:
                 region.start = max(floor, place - LEAD_MAX)
                 while place < until and 0x30 <= text[place] <= 0x39:
                     place += 1
                 region.until = place
+                region.long_run = False
                 return True
         at += 8
     return False
@@ -90,8 +96,8 @@ cdef class Shapes:
     of what may stand to the right of a word that ends there, or -1 where none ends, and `of_shape` the number of the
     language that it belongs to. The edge of a text may stand everywhere.
 
-    Each word must have a digit among its first SHAPE_LEAD_CHARS bytes, or consist of printed ones, SHAPE_RUN_CHARS or
-    more. Others are found only now and then. No word is longer than `reach` bytes: so far the automaton goes on from
+    `early_digit` tells of each language whether its words have a digit among their first SHAPE_LEAD_CHARS bytes. Those
+    of the others must consist of printed ones, SHAPE_RUN_CHARS or more. What is neither is found only now and then. No word is longer than `reach` bytes: so far the automaton goes on from
     each place, and no further, whatever the text.
 
     The automaton is deterministic and lazy: its states are sets of positions, and are made when a text first needs them
@@ -124,7 +130,7 @@ cdef class Shapes:
         array.array _slots  # states, in the order of their hashes; -1 where there is none
 
     def __cinit__(self, *, list sets not None, labels not None, list following not None, lefts not None, rights not None,
-                  of_shape not None, Py_ssize_t reach):
+                  of_shape not None, early_digit not None, Py_ssize_t reach):
         cdef:
             Py_ssize_t position, index, count
             list first
@@ -151,11 +157,16 @@ cdef class Shapes:
         if not 0 <= reach <= TEXT_MAX:
             raise ValueError("no word is longer than `reach`")
         self._number = max(self._shapes, default=-1) + 1
+        early_digit = bytes([bool(early) for early in early_digit])
+        if len(early_digit) != self._number:
+            raise ValueError("of each shape it is told whether its words have an early digit")
         self._reach_max = reach
         self._last = array.array("i", b"\xff" * (2 * sizeof(int) * self._number))
         self._touched = array.array("i", bytes(sizeof(int) * self._number))
         self._classify(sets)
-        self._pair()
+        self._pairs = array.array("B", bytes(self._class_count * self._class_count))
+        self._pair(b"\1" * self._number, 0)
+        self._pair(early_digit, OF_DIGITS)
         first = [[] for _ in range(self._class_count)]
         for position in range(count):
             if self._lefts.data.as_ints[position] >= 0:
@@ -197,37 +208,38 @@ cdef class Shapes:
         self._dead = len(kinds)
         return 0
 
-    cdef int _pair(self) except -1:
-        """What two classes in a row can be in a word. Where a word may end sooner, everything can follow."""
+    cdef int _pair(self, bytes wanted, int shift) except -1:
+        """What two classes in a row can be in a word of those shapes. Where one may end sooner, everything can follow."""
         cdef:
-            Py_ssize_t position, on, further
-            set begin = set(), first = set(), second = set(), firsts = set(), seconds = set()
+            Py_ssize_t position, on
+            int place
+            set here = set(), pairs = set(), behind
             const int* after = self._after.data.as_ints
             const int* starts = self._after_starts.data.as_ints
-        self._pairs = array.array("B", bytes(self._class_count * self._class_count))
+            const int* labels = self._labels.data.as_ints
         for position in range(len(self._labels)):
-            if self._lefts.data.as_ints[position] >= 0:
-                begin.add((self._lefts.data.as_ints[position], self._labels.data.as_ints[position]))
-                firsts.add(position)
-        for position in firsts:
-            label = self._labels.data.as_ints[position]
-            if self._rights.data.as_ints[position] >= 0:
-                first.add((label, -1))
-                second.add((-1, -1))
-            for on in range(starts[position], starts[position + 1]):
-                first.add((label, self._labels.data.as_ints[after[on]]))
-                seconds.add(after[on])
-        for position in seconds:
-            label = self._labels.data.as_ints[position]
-            if self._rights.data.as_ints[position] >= 0:
-                second.add((label, -1))
-            for further in range(starts[position], starts[position + 1]):
-                second.add((label, self._labels.data.as_ints[after[further]]))
-        for pairs, meaning in ((begin, MAY_BEGIN), (first, MAY_BE_FIRST), (second, MAY_BE_SECOND)):
-            for one, other in pairs:
-                self._mark_pair(one, other, meaning)
-        for _, label in begin:
-            self._mark_pair_of(self._edge, label, MAY_BEGIN)
+            if self._lefts.data.as_ints[position] >= 0 and wanted[self._shapes.data.as_ints[position]]:
+                here.add(position)
+                pairs.add((self._lefts.data.as_ints[position], labels[position]))
+                self._mark_pair_of(self._edge, labels[position], MAY_BEGIN << shift)
+        self._mark_pairs(pairs, MAY_BEGIN << shift)
+        for place in range(PAIRS_MAX):
+            behind, pairs = set(), set()
+            for position in here:
+                if position < 0 or self._rights.data.as_ints[position] >= 0:
+                    behind.add(-1)
+                    pairs.add((-1 if position < 0 else labels[position], -1))
+                if position >= 0:
+                    for on in range(starts[position], starts[position + 1]):
+                        behind.add(after[on])
+                        pairs.add((labels[position], labels[after[on]]))
+            self._mark_pairs(pairs, MAY_BE_FIRST << place << shift)
+            here = behind
+        return 0
+
+    cdef int _mark_pairs(self, set pairs, int meaning) except -1:
+        for one, other in pairs:
+            self._mark_pair(one, other, meaning)
         return 0
 
     cdef int _mark_pair(self, Py_ssize_t one, Py_ssize_t other, int meaning) except -1:
@@ -418,7 +430,7 @@ cdef class Shapes:
         self._let_go()
         while _next_region(text, length, at, &region):
             for start in range(region.start, region.until):
-                if self._may_begin(text, length, start):
+                if self._may_begin(text, length, start, 0 if region.long_run else OF_DIGITS):
                     self._run(text, length, start, wanted, closed)
             at = region.until
         for index in range(self._touched_count):
@@ -435,20 +447,22 @@ cdef class Shapes:
         return 0
 
     # `noexcept`: it reads bytes of the text and of an array that never changes, and most places are done with by it.
-    cdef inline bint _may_begin(self, const unsigned char* text, Py_ssize_t length, Py_ssize_t start) noexcept:
+    cdef inline bint _may_begin(self, const unsigned char* text, Py_ssize_t length, Py_ssize_t start, int shift
+                                ) noexcept:
         """Whether the characters around a place are such as stand around the beginning of some word."""
         cdef:
             const unsigned char* pairs = self._pairs.data.as_uchars
-            Py_ssize_t count = self._class_count, first
-        if start + 2 >= length:
+            Py_ssize_t count = self._class_count, first, second, third
+        if start + 3 >= length:
             return True
         first = self._classes[text[start]]
-        if not pairs[self._classes[text[start - 1]] * count + first] & MAY_BEGIN:
+        if not pairs[self._classes[text[start - 1]] * count + first] >> shift & MAY_BEGIN:
             return False
-        start += 1
-        count *= self._classes[text[start]]
-        return (pairs[first * <Py_ssize_t> self._class_count + self._classes[text[start]]] & MAY_BE_FIRST
-                and pairs[count + self._classes[text[start + 1]]] & MAY_BE_SECOND)
+        second = self._classes[text[start + 1]]
+        third = self._classes[text[start + 2]]
+        return (pairs[first * count + second] >> shift & MAY_BE_FIRST
+                and pairs[second * count + third] >> shift & MAY_BE_SECOND
+                and pairs[third * count + self._classes[text[start + 3]]] >> shift & MAY_BE_THIRD)
 
     cdef int _run(self, const unsigned char* text, Py_ssize_t length, Py_ssize_t start, bytes wanted,
                   array.array closed) except -1:

@@ -57,6 +57,28 @@ cdef int _add_stretch(dict ends, key, unsigned int first, unsigned int last) exc
 
 
 @cython.final
+cdef class Spoken:
+    """What a hint speaks of: patterns without a shape, those with one by their shape, and how far on they may end."""
+
+    cdef:
+        tuple patterns
+        tuple shaped  # pairs of a shape and its patterns
+        unsigned int reach
+
+    def __cinit__(self, patterns, dict shape_of not None, Py_ssize_t reach):
+        cdef dict shaped = {}
+        if not 0 <= reach <= HINT_REACH_MAX:
+            raise ValueError("a hint reaches no more than 65,535 characters on")
+        patterns = tuple(patterns)
+        for pattern in patterns:
+            if pattern in shape_of:
+                shaped.setdefault(shape_of[pattern], []).append(pattern)
+        self.patterns = tuple([pattern for pattern in patterns if pattern not in shape_of])
+        self.shaped = tuple([(shape, tuple(some)) for shape, some in shaped.items()])
+        self.reach = <unsigned int> reach
+
+
+@cython.final
 cdef class Scanner:
     """Finds the stretches of a text in which triggers end, by the index of their pattern.
 
@@ -73,7 +95,7 @@ cdef class Scanner:
         dict _scratches  # of each thread: two scans in one would corrupt it
         list _own  # the scratches of `_thread`
         unsigned long _thread
-        list _hints  # of each the patterns without a shape, those with one by their shape, and the reach
+        list _hints  # what each speaks of
         Shapes _shapes
         list _claims  # of each shape the patterns which always claim it, and the greatest width
         bytes _always  # for each shape whether there are such patterns
@@ -93,22 +115,14 @@ cdef class Scanner:
             raise ValueError("a text of a shape has a greatest width")
         for shape, (_, behind_words, _) in enumerate(claims):
             shape_of.update(dict.fromkeys(behind_words, shape))
-        self._hints = [
-            (
-                tuple(pattern for pattern in patterns if pattern not in shape_of),
-                _by_shape(patterns, shape_of),
-                int(reach),
-            )
-            for patterns, reach in hints
-        ]
-        if not all(0 <= reach <= HINT_REACH_MAX for _, _, reach in self._hints):
-            raise ValueError("a hint reaches no more than 65,535 characters on")
+        self._hints = [Spoken(patterns, shape_of, reach) for patterns, reach in hints]
 
     def __call__(self, bytes window not None) -> dict:
         cdef:
             dict hints = {}, shapes = {}, ends = {}
-            Py_ssize_t index
+            Py_ssize_t index, number
             list scratches = self._scratches_here()
+            Spoken spoken
             bytearray wanted = None
         for index in range(len(self._databases)):
             scan = self._scans[index]
@@ -116,7 +130,8 @@ cdef class Scanner:
         for number in hints:
             if not 0 <= number < len(self._hints):
                 raise ValueError("a database reports a number that is no hint's")
-            for shape, _ in <tuple> (<tuple> self._hints[number])[1]:
+            spoken = <Spoken> self._hints[number]
+            for shape, _ in spoken.shaped:
                 if wanted is None:
                     wanted = bytearray(self._always)
                 wanted[<Py_ssize_t> shape] = 1
@@ -125,7 +140,7 @@ cdef class Scanner:
             for pattern in (<tuple> self._claims[shape])[0]:
                 _join(ends, pattern, stretches)
         for number, stretches in hints.items():
-            self._spread(stretches, self._hints[number], shapes, ends)
+            self._spread(stretches, <Spoken> self._hints[number], shapes, ends)
         return ends
 
     cdef list _scratches_here(self):
@@ -137,16 +152,15 @@ cdef class Scanner:
             self._own, self._thread = own, thread
         return self._own
 
-    cdef int _spread(self, array.array stretches, tuple hint, dict shapes, dict ends) except -1:
+    cdef int _spread(self, array.array stretches, Spoken spoken, dict shapes, dict ends) except -1:
         """Add what a hint says of its patterns to `ends`."""
         cdef array.array near
-        patterns, shaped, reach = hint
         check_stretches(stretches)
-        if reach:
-            stretches = _behind(stretches, reach)
-        for pattern in patterns:
+        if spoken.reach:
+            stretches = _behind(stretches, spoken.reach)
+        for pattern in spoken.patterns:
             _join(ends, pattern, stretches)
-        for shape, patterns in shaped:
+        for shape, patterns in spoken.shaped:
             found = shapes.get(shape)
             if found is None:
                 continue
@@ -155,14 +169,6 @@ cdef class Scanner:
                 for pattern in patterns:
                     _join(ends, pattern, near)
         return 0
-
-
-def _by_shape(patterns, dict shape_of):
-    cdef dict shaped = {}
-    for pattern in patterns:
-        if pattern in shape_of:
-            shaped.setdefault(shape_of[pattern], []).append(pattern)
-    return tuple((shape, tuple(some)) for shape, some in shaped.items())
 
 
 cdef array.array _near(array.array stretches, array.array ends, Py_ssize_t width):
