@@ -12,6 +12,7 @@ def collect(pattern: int, start: int, end: int, flags: int, ends: dict[int, arra
 
 SHAPE_LEAD_CHARS: int
 SHAPE_RUN_CHARS: int
+EARLY_KINDS_OF_SHAPES: int
 EDGE: bytes
 RETRIES: int
 CONTEXT_CHARS: int
@@ -43,7 +44,7 @@ class Shapes:
         lefts: Sequence[int],
         rights: Sequence[int],
         of_shape: Sequence[int],
-        early_digit: Sequence[bool],
+        kinds: Sequence[int],
         reach: int,
     ) -> None: ...
     @property

@@ -27,6 +27,7 @@ cdef extern from "Python.h":
 
 cdef extern from *:
     int __builtin_ctzll(unsigned long long bits) noexcept nogil
+    int __builtin_clz(unsigned int bits) noexcept nogil
 
 cdef enum:
     DROPPED = 0xFF  # the value of a page's byte that says "this code point leaves no trace"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from .._dlp import SHAPE_LEAD_CHARS, SHAPE_RUN_CHARS, Shapes
+from .._dlp import EARLY_KINDS_OF_SHAPES, SHAPE_LEAD_CHARS, SHAPE_RUN_CHARS, Shapes
 from .language import CORES_KEPT_MAX, Alt, Char, Node, Rep, Seq, alphabet, width
 from .positions import Positions, Table, bitmap
 
@@ -17,6 +17,7 @@ _ANY = frozenset(range(256))
 _DIGITS = frozenset(b"0123456789")
 _LETTERS = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 _PRINTED = frozenset(range(0x21, 0x7F))
+_KINDS = (_DIGITS, _LETTERS, _ANY - _DIGITS - _LETTERS)  # and all others
 # Repeats are counted up to here, and read as "any number of times" beyond.
 _COPIES_MAX = 40
 # A class of more letters than this is one of letters, and not of those that may stand among figures.
@@ -47,7 +48,7 @@ class ShapeTable(Table):
     lefts: list[int]
     rights: list[int]
     of_shape: list[int]
-    early_digit: list[bool]  # of each shape
+    kinds: list[int]  # of each shape
     reach: int  # the most characters of a word
 
     def automaton(self) -> Shapes:
@@ -58,7 +59,7 @@ class ShapeTable(Table):
             lefts=self.lefts,
             rights=self.rights,
             of_shape=self.of_shape,
-            early_digit=self.early_digit,
+            kinds=self.kinds,
             reach=self.reach,
         )
 
@@ -213,9 +214,18 @@ def shape_table(shapes: Sequence[Shape]) -> ShapeTable:
         lefts=[-1 if left is None else sets[left] for left in lefts],
         rights=[-1 if right is None else sets[right] for right in rights],
         of_shape=of_shape,
-        early_digit=[shape.has_digits for shape in shapes],
+        kinds=list(map(_kind, shapes)),
         reach=max((width(shape.node)[1] for shape in shapes), default=0),
     )
+
+
+@lru_cache(CORES_KEPT_MAX)
+def _kind(shape: Shape) -> int:
+    """Shapes are told apart by what they begin with, before the automaton is run; see `Shapes`."""
+    part = _positions(shape)
+    first = frozenset[int]().union(*(part.labels[position] for position in part.first))
+    kind = next((n for n, of in enumerate(_KINDS) if first <= of), len(_KINDS))
+    return kind if shape.has_digits else EARLY_KINDS_OF_SHAPES + kind
 
 
 @dataclass(frozen=True, slots=True)

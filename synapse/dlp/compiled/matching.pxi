@@ -75,13 +75,14 @@ cdef class Matcher:
         """Where the first guarded match begins, from `at` and behind the window's first byte up to `last`; -1 if none.
 
         Most texts have no place where the first characters could be, which is seen much sooner here: the last of them is
-        looked at first, and one that can be none of them is passed over with all before it (Boyer and Moore, 1977).
+        looked at first, and one that cannot be there is where it can be in the next match (Boyer and Moore, 1977).
         """
         cdef:
             const unsigned char* characters = <const unsigned char*> PyBytes_AS_STRING(window)
             const unsigned char* heads = <const unsigned char*> PyBytes_AS_STRING(self.heads)
             Py_ssize_t length = len(window)
-            int place, places = min(self.narrowest, HEAD_CHARS_MAX), bits = 0, every = (1 << places) - 1
+            int place, places = min(self.narrowest, HEAD_CHARS_MAX)
+            unsigned int bits
         last = min(last, length - self.narrowest)
         at = max(at, 1)
         while at <= last:
@@ -89,12 +90,13 @@ cdef class Matcher:
             while place >= 0:
                 bits = heads[characters[at + place]]
                 if not bits >> place & 1:
+                    bits &= (1U << place) - 1
+                    at += place - (31 - __builtin_clz(bits)) if bits else place + 1
                     break
                 place -= 1
-            if place >= 0 and not bits & every:
-                at += place + 1
+            if place >= 0:
                 continue
-            if place < 0 and not heads[characters[at - 1]] & LEFT_BIT and (
+            if not heads[characters[at - 1]] & LEFT_BIT and (
                 self._words is None or self._words.may_stand(window, at)
             ):
                 match_end[0] = self._expression.run(window, at, length)

@@ -12,16 +12,17 @@ cdef enum:
     # Two bytes of a table tell the next one: small tables stay in the processor's caches.
     SHAPE_STATES_MAX = 8192
     SHAPE_SLOTS = 4 * SHAPE_STATES_MAX  # of the table that finds a state by its positions
-    # What is known of two bytes, one behind the other, in any word.
-    MAY_BEGIN = 1  # the first may stand to the left of a word that begins with the second
-    MAY_BE_FIRST = 2  # the word may begin with them
-    MAY_BE_SECOND = 4  # the word may have them at its second and third place
-    MAY_BE_THIRD = 8
-    PAIRS_MAX = 3
-    OF_DIGITS = 4  # by so many bits further up stands the same for the words with an early digit
+    # The pairs of bytes that are looked at before the automaton is run: around a beginning, and behind it.
+    PAIRS = 4
+    # Kinds of shapes that are told apart there, one bit each; of these the first have an early digit.
+    SHAPE_KINDS_MAX = 8
+    EARLY_KINDS_MAX = 4
+    EVERY_KIND = (1 << SHAPE_KINDS_MAX) - 1
+    EARLY_KINDS = (1 << EARLY_KINDS_MAX) - 1
 
 SHAPE_LEAD_CHARS = LEAD_MAX
 SHAPE_RUN_CHARS = LONG_RUN_MIN
+EARLY_KINDS_OF_SHAPES = EARLY_KINDS_MAX
 
 
 cdef inline bint _any_digit(unsigned long long eight) noexcept nogil:
@@ -96,8 +97,9 @@ cdef class Shapes:
     of what may stand to the right of a word that ends there, or -1 where none ends, and `of_shape` the number of the
     language that it belongs to. The edge of a text may stand everywhere.
 
-    `early_digit` tells of each language whether its words have a digit among their first SHAPE_LEAD_CHARS bytes. Those
-    of the others must consist of printed ones, SHAPE_RUN_CHARS or more. What is neither is found only now and then. No word is longer than `reach` bytes: so far the automaton goes on from
+    `kinds` has a number for each language: below EARLY_KINDS_OF_SHAPES when its words have a digit among their first
+    SHAPE_LEAD_CHARS bytes. Those of the others, from there on up to twice as much, must consist of printed ones,
+    SHAPE_RUN_CHARS or more. What is neither is found only now and then. Languages that begin alike should be of one kind. No word is longer than `reach` bytes: so far the automaton goes on from
     each place, and no further, whatever the text.
 
     The automaton is deterministic and lazy: its states are sets of positions, and are made when a text first needs them
@@ -124,13 +126,13 @@ cdef class Shapes:
         array.array _last  # for each shape where its last stretch of ends in this text begins and ends; -1 for none
         array.array _touched  # the shapes that have one
         int _touched_count
-        array.array _pairs  # for each class and the one behind it what is known of them
+        array.array _pairs  # for each place and each two classes: the kinds of shapes that may have them there
         dict _list_numbers
         array.array _positions, _starts  # those of state n: _positions[_starts[n] : _starts[n + 1]]
         array.array _slots  # states, in the order of their hashes; -1 where there is none
 
     def __cinit__(self, *, list sets not None, labels not None, list following not None, lefts not None, rights not None,
-                  of_shape not None, early_digit not None, Py_ssize_t reach):
+                  of_shape not None, kinds not None, Py_ssize_t reach):
         cdef:
             Py_ssize_t position, index, count
             list first
@@ -157,16 +159,14 @@ cdef class Shapes:
         if not 0 <= reach <= TEXT_MAX:
             raise ValueError("no word is longer than `reach`")
         self._number = max(self._shapes, default=-1) + 1
-        early_digit = bytes([bool(early) for early in early_digit])
-        if len(early_digit) != self._number:
-            raise ValueError("of each shape it is told whether its words have an early digit")
+        kinds = list(kinds)
+        if not (len(kinds) == self._number and all(0 <= kind < SHAPE_KINDS_MAX for kind in kinds)):
+            raise ValueError("each shape is of a kind")
         self._reach_max = reach
         self._last = array.array("i", b"\xff" * (2 * sizeof(int) * self._number))
         self._touched = array.array("i", bytes(sizeof(int) * self._number))
         self._classify(sets)
-        self._pairs = array.array("B", bytes(self._class_count * self._class_count))
-        self._pair(b"\1" * self._number, 0)
-        self._pair(early_digit, OF_DIGITS)
+        self._pair(kinds)
         first = [[] for _ in range(self._class_count)]
         for position in range(count):
             if self._lefts.data.as_ints[position] >= 0:
@@ -208,53 +208,54 @@ cdef class Shapes:
         self._dead = len(kinds)
         return 0
 
-    cdef int _pair(self, bytes wanted, int shift) except -1:
-        """What two classes in a row can be in a word of those shapes. Where one may end sooner, everything can follow."""
+    cdef int _pair(self, list kinds) except -1:
+        """Which kinds of shapes two classes in a row may be of. Where a word may end sooner, everything can follow."""
         cdef:
             Py_ssize_t position, on
-            int place
-            set here = set(), pairs = set(), behind
+            int place, kind
+            set behind, pairs
+            list here
             const int* after = self._after.data.as_ints
             const int* starts = self._after_starts.data.as_ints
             const int* labels = self._labels.data.as_ints
-        for position in range(len(self._labels)):
-            if self._lefts.data.as_ints[position] >= 0 and wanted[self._shapes.data.as_ints[position]]:
-                here.add(position)
-                pairs.add((self._lefts.data.as_ints[position], labels[position]))
-                self._mark_pair_of(self._edge, labels[position], MAY_BEGIN << shift)
-        self._mark_pairs(pairs, MAY_BEGIN << shift)
-        for place in range(PAIRS_MAX):
-            behind, pairs = set(), set()
-            for position in here:
-                if position < 0 or self._rights.data.as_ints[position] >= 0:
-                    behind.add(-1)
-                    pairs.add((-1 if position < 0 else labels[position], -1))
-                if position >= 0:
-                    for on in range(starts[position], starts[position + 1]):
-                        behind.add(after[on])
-                        pairs.add((labels[position], labels[after[on]]))
-            self._mark_pairs(pairs, MAY_BE_FIRST << place << shift)
-            here = behind
+        self._pairs = array.array("B", bytes(PAIRS * self._class_count * self._class_count))
+        for kind in range(SHAPE_KINDS_MAX):
+            here = [
+                position for position in range(len(self._labels))
+                if self._lefts.data.as_ints[position] >= 0 and kinds[self._shapes.data.as_ints[position]] == kind
+            ]
+            pairs = {(self._lefts.data.as_ints[position], labels[position]) for position in here}
+            self._mark_pairs(pairs, 0, kind)
+            for label in {label for _, label in pairs}:
+                self._mark_pair(self._edge, label, 0, kind)
+            for place in range(1, PAIRS):
+                behind, pairs = set(), set()
+                for position in here:
+                    if position < 0 or self._rights.data.as_ints[position] >= 0:
+                        behind.add(-1)
+                        pairs.add((-1 if position < 0 else labels[position], -1))
+                    if position >= 0:
+                        for on in range(starts[position], starts[position + 1]):
+                            behind.add(after[on])
+                            pairs.add((labels[position], labels[after[on]]))
+                self._mark_pairs(pairs, place, kind)
+                here = list(behind)
         return 0
 
-    cdef int _mark_pairs(self, set pairs, int meaning) except -1:
-        for one, other in pairs:
-            self._mark_pair(one, other, meaning)
-        return 0
-
-    cdef int _mark_pair(self, Py_ssize_t one, Py_ssize_t other, int meaning) except -1:
-        """For the classes of two sets; -1 is the set of all."""
+    cdef int _mark_pairs(self, set pairs, int place, int kind) except -1:
+        """For the classes of pairs of sets; -1 is the set of all."""
         cdef Py_ssize_t index
-        for index in range(self._class_count):
-            if one < 0 or self._has(one, index):
-                self._mark_pair_of(index, other, meaning)
+        for one, other in pairs:
+            for index in range(self._class_count):
+                if one < 0 or self._has(one, index):
+                    self._mark_pair(index, other, place, kind)
         return 0
 
-    cdef int _mark_pair_of(self, Py_ssize_t index, Py_ssize_t other, int meaning) except -1:
-        cdef Py_ssize_t behind
+    cdef int _mark_pair(self, Py_ssize_t index, Py_ssize_t other, int place, int kind) except -1:
+        cdef Py_ssize_t behind, first = (place * self._class_count + index) * self._class_count
         for behind in range(self._class_count):
             if other < 0 or self._has(other, behind):
-                self._pairs.data.as_uchars[index * self._class_count + behind] |= <unsigned char> meaning
+                self._pairs.data.as_uchars[first + behind] |= <unsigned char> (1 << kind)
         return 0
 
     # `noexcept`: it reads a byte of an array that never changes, whose indices were checked when it was made; and it is
@@ -430,7 +431,7 @@ cdef class Shapes:
         self._let_go()
         while _next_region(text, length, at, &region):
             for start in range(region.start, region.until):
-                if self._may_begin(text, length, start, 0 if region.long_run else OF_DIGITS):
+                if self._may_begin(text, length, start, EVERY_KIND if region.long_run else EARLY_KINDS):
                     self._run(text, length, start, wanted, closed)
             at = region.until
         for index in range(self._touched_count):
@@ -447,22 +448,19 @@ cdef class Shapes:
         return 0
 
     # `noexcept`: it reads bytes of the text and of an array that never changes, and most places are done with by it.
-    cdef inline bint _may_begin(self, const unsigned char* text, Py_ssize_t length, Py_ssize_t start, int shift
-                                ) noexcept:
-        """Whether the characters around a place are such as stand around the beginning of some word."""
+    cdef inline int _may_begin(self, const unsigned char* text, Py_ssize_t length, Py_ssize_t start, int kinds) noexcept:
+        """Of which of these kinds a word may begin at a place, as far as the characters around it tell."""
         cdef:
             const unsigned char* pairs = self._pairs.data.as_uchars
-            Py_ssize_t count = self._class_count, first, second, third
-        if start + 3 >= length:
-            return True
-        first = self._classes[text[start]]
-        if not pairs[self._classes[text[start - 1]] * count + first] >> shift & MAY_BEGIN:
-            return False
-        second = self._classes[text[start + 1]]
-        third = self._classes[text[start + 2]]
-        return (pairs[first * count + second] >> shift & MAY_BE_FIRST
-                and pairs[second * count + third] >> shift & MAY_BE_SECOND
-                and pairs[third * count + self._classes[text[start + 3]]] >> shift & MAY_BE_THIRD)
+            Py_ssize_t count = self._class_count, at
+        if start + PAIRS > length:
+            return kinds
+        for at in range(start, start + PAIRS):
+            kinds &= pairs[self._classes[text[at - 1]] * count + self._classes[text[at]]]
+            if not kinds:
+                return 0
+            pairs += count * count
+        return kinds
 
     cdef int _run(self, const unsigned char* text, Py_ssize_t length, Py_ssize_t start, bytes wanted,
                   array.array closed) except -1:
