@@ -45,6 +45,7 @@ class Shapes:
         rights: Sequence[int],
         of_shape: Sequence[int],
         kinds: Sequence[int],
+        leads: Sequence[int],
         reach: int,
     ) -> None: ...
     @property

@@ -49,6 +49,7 @@ class ShapeTable(Table):
     rights: list[int]
     of_shape: list[int]
     kinds: list[int]  # of each shape
+    leads: list[int]  # of each shape
     reach: int  # the most characters of a word
 
     def automaton(self) -> Shapes:
@@ -60,6 +61,7 @@ class ShapeTable(Table):
             rights=self.rights,
             of_shape=self.of_shape,
             kinds=self.kinds,
+            leads=self.leads,
             reach=self.reach,
         )
 
@@ -215,6 +217,7 @@ def shape_table(shapes: Sequence[Shape]) -> ShapeTable:
         rights=[-1 if right is None else sets[right] for right in rights],
         of_shape=of_shape,
         kinds=list(map(_kind, shapes)),
+        leads=list(map(_lead, shapes)),
         reach=max((width(shape.node)[1] for shape in shapes), default=0),
     )
 
@@ -226,6 +229,12 @@ def _kind(shape: Shape) -> int:
     first = frozenset[int]().union(*(part.labels[position] for position in part.first))
     kind = next((n for n, of in enumerate(_KINDS) if first <= of), len(_KINDS))
     return kind if shape.has_digits else EARLY_KINDS_OF_SHAPES + kind
+
+
+@lru_cache(CORES_KEPT_MAX)
+def _lead(shape: Shape) -> int:
+    """How far behind the beginning of a word its first digit is at most; 0 when it need not have one."""
+    return (_digits(shape.node)[1] or 0) if shape.has_digits else 0
 
 
 @dataclass(frozen=True, slots=True)

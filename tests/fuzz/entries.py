@@ -225,6 +225,7 @@ NAMED: dict[str, Callable[[Case], Any]] = {
     "lefts": lambda case: [case.chance.randrange(-1, 3) for _ in range(4)],
     "rights": lambda case: [case.chance.randrange(-1, 3) for _ in range(4)],
     "of_shape": lambda case: case.chance.choice(([0] * 4, [0, 1, 1, 0])),
+    "leads": lambda case: [case.chance.randrange(13) for _ in range(case.chance.randint(1, 2))],
     "kinds": lambda case: [case.chance.randrange(9) for _ in range(case.chance.randint(1, 2))],
     "claims": lambda case: [((0, 2), (1, 3), case.chance.choice((1, 40, 2**32)))] * case.chance.randint(1, 2),
     "hints": lambda case: [((0, 1, 2), 0), ((3, 1), 40), ((), 0), ((1,), 65_535), ((0,), 0), ((2, 3), 1)],

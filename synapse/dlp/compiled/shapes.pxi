@@ -18,7 +18,6 @@ cdef enum:
     SHAPE_KINDS_MAX = 8
     EARLY_KINDS_MAX = 4
     EVERY_KIND = (1 << SHAPE_KINDS_MAX) - 1
-    EARLY_KINDS = (1 << EARLY_KINDS_MAX) - 1
 
 SHAPE_LEAD_CHARS = LEAD_MAX
 SHAPE_RUN_CHARS = LONG_RUN_MIN
@@ -45,11 +44,16 @@ cdef inline bint _is_printed(unsigned char byte) noexcept nogil:
 cdef struct Region:
     Py_ssize_t start
     Py_ssize_t until
+    Py_ssize_t digit  # the first one
     bint long_run  # whether it is in one, where words without digits may be
 
 
-cdef bint _next_region(const unsigned char* text, Py_ssize_t length, Py_ssize_t floor, Region* region) noexcept nogil:
-    """The first stretch from `floor` on in which a shape may begin that begins there or later."""
+cdef bint _next_region(const unsigned char* text, Py_ssize_t length, Py_ssize_t floor, Py_ssize_t lead, Region* region
+                       ) noexcept nogil:
+    """The first stretch from `floor` on in which a shape may begin that begins there or later.
+
+    `lead` is how far before its first digit a shape begins at most, when it is not in a long run.
+    """
     cdef:
         unsigned long long eight
         Py_ssize_t at = floor, start, until, place
@@ -77,7 +81,8 @@ cdef bint _next_region(const unsigned char* text, Py_ssize_t length, Py_ssize_t 
                 region.long_run = True
                 return True
             if digits:
-                region.start = max(floor, place - LEAD_MAX)
+                region.start = max(floor, place - lead)
+                region.digit = place
                 while place < until and 0x30 <= text[place] <= 0x39:
                     place += 1
                 region.until = place
@@ -85,6 +90,20 @@ cdef bint _next_region(const unsigned char* text, Py_ssize_t length, Py_ssize_t 
                 return True
         at += 8
     return False
+
+
+cdef inline bint _may_begin(int kinds, const unsigned char* at, const unsigned char* pairs, Py_ssize_t count,
+                            const unsigned char* classes) noexcept nogil:
+    """Whether a word of these kinds may begin at a place, as far as the characters around it tell. See `_pairs`."""
+    cdef:
+        Py_ssize_t first = classes[at[0]], second, third, plane = count * count
+    kinds &= pairs[classes[at[-1]] * count + first]
+    if not kinds:
+        return False
+    second, third = classes[at[1]], classes[at[2]]
+    pairs += plane
+    kinds &= pairs[first * count + second] & pairs[plane + second * count + third]
+    return kinds and kinds & pairs[2 * plane + third * count + classes[at[3]]]
 
 
 @cython.final
@@ -99,7 +118,8 @@ cdef class Shapes:
 
     `kinds` has a number for each language: below EARLY_KINDS_OF_SHAPES when its words have a digit among their first
     SHAPE_LEAD_CHARS bytes. Those of the others, from there on up to twice as much, must consist of printed ones,
-    SHAPE_RUN_CHARS or more. What is neither is found only now and then. Languages that begin alike should be of one kind. No word is longer than `reach` bytes: so far the automaton goes on from
+    SHAPE_RUN_CHARS or more. What is neither is found only now and then. Languages that begin alike should be of one kind.
+    `leads` tells of each language how far behind its beginning that digit is at most. No word is longer than `reach` bytes: so far the automaton goes on from
     each place, and no further, whatever the text.
 
     The automaton is deterministic and lazy: its states are sets of positions, and are made when a text first needs them
@@ -126,13 +146,16 @@ cdef class Shapes:
         array.array _last  # for each shape where its last stretch of ends in this text begins and ends; -1 for none
         array.array _touched  # the shapes that have one
         int _touched_count
+        int _kinds_ahead[LEAD_MAX]  # for how far ahead the first digit is: the kinds that may begin there
+        int _lead_max
         array.array _pairs  # for each place and each two classes: the kinds of shapes that may have them there
         dict _list_numbers
         array.array _positions, _starts  # those of state n: _positions[_starts[n] : _starts[n + 1]]
         array.array _slots  # states, in the order of their hashes; -1 where there is none
 
     def __cinit__(self, *, list sets not None, labels not None, list following not None, lefts not None, rights not None,
-                  of_shape not None, kinds not None, Py_ssize_t reach):
+                  of_shape not None, kinds not None, leads not None,
+                  Py_ssize_t reach):
         cdef:
             Py_ssize_t position, index, count
             list first
@@ -162,6 +185,7 @@ cdef class Shapes:
         kinds = list(kinds)
         if not (len(kinds) == self._number and all(0 <= kind < SHAPE_KINDS_MAX for kind in kinds)):
             raise ValueError("each shape is of a kind")
+        self._lead(kinds, list(leads))
         self._reach_max = reach
         self._last = array.array("i", b"\xff" * (2 * sizeof(int) * self._number))
         self._touched = array.array("i", bytes(sizeof(int) * self._number))
@@ -206,6 +230,18 @@ cdef class Shapes:
             if kind == len(self._class_of_kind):
                 self._class_of_kind.append(number)
         self._dead = len(kinds)
+        return 0
+
+    cdef int _lead(self, list kinds, list leads) except -1:
+        cdef int ahead
+        if not (len(leads) == self._number and all(0 <= lead < LEAD_MAX for lead in leads)):
+            raise ValueError("each shape has its first digit within the first SHAPE_LEAD_CHARS bytes")
+        self._lead_max = max(leads, default=0)
+        for ahead in range(LEAD_MAX):
+            self._kinds_ahead[ahead] = 0
+            for kind, lead in zip(kinds, leads):
+                if kind < EARLY_KINDS_MAX and lead >= ahead:
+                    self._kinds_ahead[ahead] |= 1 << <int> kind
         return 0
 
     cdef int _pair(self, list kinds) except -1:
@@ -426,12 +462,15 @@ cdef class Shapes:
         cdef:
             const unsigned char* text = <const unsigned char*> PyBytes_AS_STRING(window)
             Py_ssize_t length = len(window), start, at = 1
-            int index
+            int index, kinds = EVERY_KIND
             Region region
         self._let_go()
-        while _next_region(text, length, at, &region):
+        while _next_region(text, length, at, self._lead_max, &region):
             for start in range(region.start, region.until):
-                if self._may_begin(text, length, start, EVERY_KIND if region.long_run else EARLY_KINDS):
+                kinds = EVERY_KIND if region.long_run else self._kinds_ahead[max(0, region.digit - start)]
+                if kinds and (start + PAIRS > length or _may_begin(
+                    kinds, text + start, self._pairs.data.as_uchars, self._class_count, self._classes
+                )):
                     self._run(text, length, start, wanted, closed)
             at = region.until
         for index in range(self._touched_count):
@@ -446,21 +485,6 @@ cdef class Shapes:
             memset(self._last.data.as_ints + 2 * self._touched.data.as_ints[index], 0xFF, 2 * sizeof(int))
         self._touched_count = 0
         return 0
-
-    # `noexcept`: it reads bytes of the text and of an array that never changes, and most places are done with by it.
-    cdef inline int _may_begin(self, const unsigned char* text, Py_ssize_t length, Py_ssize_t start, int kinds) noexcept:
-        """Of which of these kinds a word may begin at a place, as far as the characters around it tell."""
-        cdef:
-            const unsigned char* pairs = self._pairs.data.as_uchars
-            Py_ssize_t count = self._class_count, at
-        if start + PAIRS > length:
-            return kinds
-        for at in range(start, start + PAIRS):
-            kinds &= pairs[self._classes[text[at - 1]] * count + self._classes[text[at]]]
-            if not kinds:
-                return 0
-            pairs += count * count
-        return kinds
 
     cdef int _run(self, const unsigned char* text, Py_ssize_t length, Py_ssize_t start, bytes wanted,
                   array.array closed) except -1:

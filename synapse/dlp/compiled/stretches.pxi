@@ -157,7 +157,7 @@ cdef class Scanner:
         cdef array.array near
         check_stretches(stretches)
         if spoken.reach:
-            stretches = _behind(stretches, spoken.reach)
+            _lengthen(stretches, spoken.reach)
         for pattern in spoken.patterns:
             _join(ends, pattern, stretches)
         for shape, patterns in spoken.shaped:
@@ -198,22 +198,21 @@ cdef array.array _near(array.array stretches, array.array ends, Py_ssize_t width
     return near
 
 
-cdef array.array _behind(array.array hints, unsigned int reach):
-    """The stretches, each made longer."""
+cdef int _lengthen(array.array stretches, unsigned int reach) except -1:
+    """Make each longer."""
     cdef:
-        Py_ssize_t index, last = 1
-        const unsigned int* places = hints.data.as_uints
-        array.array behind = array.clone(_UINTS, len(hints), False)
-        unsigned int* out = behind.data.as_uints
-    out[0], out[1] = places[0], places[1] + reach
-    for index in range(2, len(hints), 2):
-        if places[index] <= out[last]:
-            out[last] = places[index + 1] + reach
+        Py_ssize_t index, last = 1, size = len(stretches)
+        unsigned int* places = stretches.data.as_uints
+    places[1] += reach
+    for index in range(2, size, 2):
+        if places[index] <= places[last]:
+            places[last] = places[index + 1] + reach
         else:
-            out[last + 1], out[last + 2] = places[index], places[index + 1] + reach
+            places[last + 1], places[last + 2] = places[index], places[index + 1] + reach
             last += 2
-    array.resize(behind, last + 1)
-    return behind
+    if last + 1 < size:
+        array.resize(stretches, last + 1)
+    return 0
 
 
 cdef int _join(dict ends, pattern, array.array stretches) except -1:
