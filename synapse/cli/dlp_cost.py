@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from .._dlp import EDGE
 from ..dlp import Rule, Ruleset, Side
 from ..dlp.compilation import compile_rules
-from ..dlp.shadow import fold
+from ..dlp.shadow import FOLDING
 from .dlp_bench_texts import KINDS
 
 # Of each kind. A rule on its own is fast, so fewer are enough to see it among hundreds.
@@ -57,7 +56,7 @@ def cost_of_each(rules: Sequence[Rule], *, after_each: Callable[[], None]) -> li
 def _looks_per_kb(rule: Rule, texts: Sequence[str]) -> float:
     """Stretches of text in which a trigger ends; several of them close together are one."""
     scanner = compile_rules((rule,)).scanner()
-    found = [scanner(EDGE + fold(text)[0]) for text in texts]
+    found = [scanner(FOLDING.window(text)) for text in texts]
     stretches = sum(len(places) // 2 for ends in found for places in ends.values())
     return stretches / (sum(map(len, texts)) / 1024)
 

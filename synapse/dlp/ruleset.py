@@ -18,7 +18,7 @@ from .findings import Finding, Scan, Side
 from .options import DEFAULT_OPTIONS, PolicyOptions
 from .patterns import Checks, compile_database
 from .rules import Rule, load_default_rules, rule_from_table
-from .shadow import FOLDING, fold
+from .shadow import FOLDING
 from .surroundings import LEFT_CHARS
 
 # Raise it with every change that makes the same rules find something else: compiled databases are shared by version.
@@ -127,7 +127,7 @@ class Ruleset:
 
     def redact_answer(self, text: str) -> tuple[str, tuple[Finding, ...], bool]:
         """What a stream of this text would have delivered, its findings, and whether it was blocked."""
-        ends = self._scanner(EDGE + fold(text)[0])
+        ends = self._scanner(FOLDING.window(text))
         if not ends:
             return text, (), False
         redactor = Redactor(FOLDING, self._acting[Side.ANSWER], self._alerts[Side.ANSWER], ends=ends)
@@ -135,10 +135,9 @@ class Ruleset:
         return delivered, tuple(redactor.findings), redactor.blocked
 
     def scan(self, text: str, side: Side) -> Scan:
-        shadow, offsets = fold(text)
-        window = EDGE + shadow
+        window = FOLDING.window(text)
         ends = self._scanner(window)
-        return self._judge(text, window, offsets, ends, side) if ends else Scan((), "none", text)
+        return self._judge(text, window, ends, side) if ends else Scan((), "none", text)
 
     def scan_slices(self, text: str, side: Side) -> Generator[None, None, Scan]:
         """The same for a long text; it yields after each slice, so that others get their turn."""
@@ -170,19 +169,20 @@ class Ruleset:
 
     def _judge_each(self, texts: Sequence[str], side: Side) -> Iterator[tuple[int, Scan]]:
         """The number and the verdict of each of these texts that a trigger ends in, from one scan of all."""
-        window, whole = _joined(texts)
+        joined = _SEPARATOR.join(texts)
+        window = FOLDING.window(joined)
         ends = self._scanner(window)
         if not ends:
             return
         # Where no character was dropped, a shadow is as long as its text, and stands behind an edge as it would alone.
-        lengths = map(len, texts) if whole else (len(fold(text)[0]) for text in texts)
-        starts = list(accumulate((length + 1 for length in lengths), initial=0))
+        whole = len(window) == 1 + len(joined)
+        lengths = (len(text) + 1 if whole else len(FOLDING.window(text)) for text in texts)
+        starts = list(accumulate(lengths, initial=0))
         for number, own in ends_by_text(ends, starts).items():
-            text_window = window[starts[number] : starts[number + 1]]
-            yield number, self._judge(texts[number], text_window, None if whole else fold(texts[number])[1], own, side)
+            yield number, self._judge(texts[number], window[starts[number] : starts[number + 1]], own, side)
 
-    def _judge(self, text: str, window: bytes, offsets: "array[int] | None", ends: Ends, side: Side) -> Scan:
-        found = judge(window, offsets, ends, self._acting[side], self._alerts[side])
+    def _judge(self, text: str, window: bytes, ends: Ends, side: Side) -> Scan:
+        found = judge(text, window, FOLDING, ends, self._acting[side], self._alerts[side])
         if not found:
             return Scan((), "none", text)
         return Scan(tuple(found), strongest(found), redacted(text, found))
@@ -221,9 +221,3 @@ def default_ruleset() -> Ruleset:
 
 def _only(detector: Detector, rules: set[str]) -> Detector:
     return detector.only([matcher for matcher in detector.matchers.values() if matcher.rule in rules])
-
-
-def _joined(texts: Sequence[str]) -> tuple[bytes, bool]:
-    """The shadows of these texts with an edge before each, and whether no character was dropped."""
-    shadow, offsets = fold(_SEPARATOR.join(texts))
-    return EDGE + shadow, offsets is None

@@ -162,7 +162,17 @@ def test_a_text_that_never_ends_a_shape_costs_each_place_no_more_than_its_width(
     assert ends(shapes, b"4 " * 90)[0][-1][1] == 180
     assert digits(r"(?:\d[ -]?){40,900}") is None
     assert run("[a-z-]{40,900}") is None
-    one = Shapes(sets=[b"\xff" * 32], labels=[0], following=[[0]], lefts=[0], rights=[0], of_shape=[0], kinds=[0], leads=[0], reach=4)
+    one = Shapes(
+        sets=[b"\xff" * 32],
+        labels=[0],
+        following=[[0]],
+        lefts=[0],
+        rights=[0],
+        of_shape=[0],
+        kinds=[0],
+        leads=[0],
+        reach=4,
+    )
     assert one.ends(b"\n" + b"x" * 15 + b"1" + b" " * 30) == {0: array("I", [2, 20])}
 
 

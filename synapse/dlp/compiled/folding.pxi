@@ -51,7 +51,7 @@ cdef class Folding:
             return PyBytes_FromStringAndSize(<char*> PyUnicode_DATA(text), length), None
         shadow = PyBytes_FromStringAndSize(NULL, length)
         out = <unsigned char*> PyBytes_AS_STRING(shadow)
-        at = self._fold_into(text, 0, out, &size, NULL)
+        at = self._fold_into(text, 0, out, &size, NULL, True)
         if at == length:
             return shadow, None
         # The first one that is dropped: from here on the offsets are told.
@@ -59,31 +59,49 @@ cdef class Folding:
         for size in range(at):
             offsets.data.as_uints[size] = <unsigned int> size
         size = at
-        self._fold_into(text, at, out, &size, offsets.data.as_uints)
+        self._fold_into(text, at, out, &size, offsets.data.as_uints, False)
         array.resize(offsets, size)
         return shadow[:size], offsets
 
-    cdef Py_ssize_t _fold_into(self, str text, Py_ssize_t at, unsigned char* out, Py_ssize_t* size, unsigned int* offsets
-                               ) except -1:
-        """Fold from a place on; tells where it ended: without offsets that is the first code point that is dropped."""
+    def window(self, str text not None) -> bytes:
+        """The edge of a text and the folded bytes behind it. Their number tells whether any character was dropped."""
+        return self._window(text)
+
+    cdef bytes _window(self, str text):
+        cdef:
+            Py_ssize_t length = PyUnicode_GET_LENGTH(text), size = 0
+            bytes window = PyBytes_FromStringAndSize(NULL, length + 1)
+            unsigned char* out = <unsigned char*> PyBytes_AS_STRING(window)
+        out[0] = <unsigned char> EDGE[0]
+        if PyUnicode_IS_ASCII(text) and _is_plain(<const unsigned char*> PyUnicode_DATA(text), length):
+            memcpy(out + 1, PyUnicode_DATA(text), length)
+            return window
+        if self._fold_into(text, 0, out + 1, &size, NULL, True) == length:
+            return window
+        self._fold_into(text, size, out + 1, &size, NULL, False)
+        return window[: size + 1]
+
+    cdef Py_ssize_t _fold_into(self, str text, Py_ssize_t at, unsigned char* out, Py_ssize_t* size, unsigned int* offsets,
+                               bint whole) except -1:
+        """Fold from a place on; tells where it ended: when it must be whole, at the first code point that is dropped."""
         cdef:
             Py_ssize_t length = PyUnicode_GET_LENGTH(text)
             int kind = PyUnicode_KIND(text)
             void* characters = PyUnicode_DATA(text)
         while True:
             if kind == 1:
-                at = _fold(self._pages, <const unsigned char*> characters, at, length, out, size, offsets)
+                at = _fold(self._pages, <const unsigned char*> characters, at, length, out, size, offsets, whole)
             elif kind == 2:
-                at = _fold(self._pages, <const unsigned short*> characters, at, length, out, size, offsets)
+                at = _fold(self._pages, <const unsigned short*> characters, at, length, out, size, offsets, whole)
             else:
-                at = _fold(self._pages, <const unsigned int*> characters, at, length, out, size, offsets)
+                at = _fold(self._pages, <const unsigned int*> characters, at, length, out, size, offsets, whole)
             if at == length or not self._makes_page(<unsigned int> PyUnicode_READ(kind, characters, at) >> 8):
                 return at
 
 
 cdef Py_ssize_t _fold(const unsigned char** pages, Character* s, Py_ssize_t at, Py_ssize_t length, unsigned char* out,
-                      Py_ssize_t* size, unsigned int* offsets) noexcept nogil:
-    """Fold up to the first code point whose page is not made yet or, without offsets, which is dropped."""
+                      Py_ssize_t* size, unsigned int* offsets, bint whole) noexcept nogil:
+    """Fold up to the first code point whose page is not made yet or, when it must be whole, which is dropped."""
     cdef:
         Py_ssize_t count = size[0], plain = at  # where eight plain characters are next looked for
         unsigned long long eight
@@ -106,13 +124,14 @@ cdef Py_ssize_t _fold(const unsigned char** pages, Character* s, Py_ssize_t at, 
             break
         folded = page[c & 0xFF]
         out[count] = folded
-        if offsets is not NULL:
-            offsets[count] = <unsigned int> at
-            count += folded != DROPPED
-        elif folded == DROPPED:
-            break
-        else:
+        if whole:
+            if folded == DROPPED:
+                break
             count += 1
+        else:
+            if offsets is not NULL:
+                offsets[count] = <unsigned int> at
+            count += folded != DROPPED
         at += 1
     size[0] = count
     return at

@@ -95,22 +95,24 @@ cdef list settled(list findings):
     return kept + actings[index:]
 
 
-def judge(bytes window not None, offsets, dict ends not None, Detector acting not None, Detector alerts not None) -> list:
-    """The findings in a whole text, in its order. `offsets` are those of its shadow, None when each is its own."""
+def judge(str text not None, bytes window not None, Folding folding not None, dict ends not None,
+          Detector acting not None, Detector alerts not None) -> list:
+    """The findings in a whole text, in its order. `window` is that of its shadow."""
     cdef:
         list findings = []
         list cursors, cuts
         Detector detector
         Cut cut
-        array.array places = offsets
+        array.array places = None
     for detector in (acting, alerts):
         cursors = detector.cursors(window, ends, 1)
         if cursors is None:
             continue
         cuts = Tracker(detector).whole(window, cursors)
-        # After the validators, which are anybody's code.
-        if places is not None and (places.ob_descr.typecode != c"I" or len(places) + 1 < len(window)):
-            raise ValueError("each byte of the shadow has an offset, an unsigned integer")
+        if len(window) != PyUnicode_GET_LENGTH(text) + 1 and places is None and cuts:
+            _, places = folding.fold(text)
+            if places is None or len(places) + 1 != len(window):
+                raise ValueError("the window is not that of the text")
         for cut in cuts:
             if places is None:
                 findings.append(found_in(cut, cut.start, cut.end))
