@@ -128,6 +128,6 @@ def _to_row(pattern: Pattern, rule: int) -> list[Any]:
 
 
 def _from_row(index: int, row: Sequence[Any], rules: Sequence[Rule]) -> Pattern:
-    rule, guarded, heads, *widths, ends, needs_context = row
+    rule, guarded, heads, narrowest, widest, reach, ends, needs_context = row
     run = None if ends is None else Run(*ends)
-    return Pattern(index, rules[rule], guarded, bytes.fromhex(heads), *widths, run, needs_context)
+    return Pattern(index, rules[rule], guarded, bytes.fromhex(heads), narrowest, widest, reach, run, needs_context)

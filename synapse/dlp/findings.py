@@ -17,3 +17,6 @@ class Side(StrEnum):
 
     PROMPT = "prompt"
     ANSWER = "answer"
+
+    # Enum's own hash is a Python function, and is called for every text.
+    __hash__ = str.__hash__

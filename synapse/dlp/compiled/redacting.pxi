@@ -10,7 +10,9 @@ cdef enum:
 ALERT_BATCH = ALERT_BATCH_CHARS
 
 
+# Findings and verdicts hold names and numbers only, which no garbage can be hidden in.
 @cython.final
+@cython.no_gc
 @cython.freelist(64)
 cdef class Finding:
     """One match; offsets are code points of the text as it came."""
@@ -36,6 +38,7 @@ cdef class Finding:
 
 
 @cython.final
+@cython.no_gc
 @cython.freelist(64)
 cdef class Scan:
     """The verdict on one text: `action` is the strongest of its findings, "none" when there is none.

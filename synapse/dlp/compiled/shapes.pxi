@@ -145,6 +145,7 @@ cdef class Shapes:
         list _lists  # of what ends somewhere: the numbers of shapes, as bytes
         array.array _last  # for each shape where its last stretch of ends in this text begins and ends; -1 for none
         array.array _touched  # the shapes that have one
+        array.array _closed  # the stretches before those: shape, first, last, shape, first, last …
         int _touched_count
         int _kinds_ahead[LEAD_MAX]  # for how far ahead the first digit is: the kinds that may begin there
         int _lead_max
@@ -444,25 +445,28 @@ cdef class Shapes:
         `wanted` has a byte for each shape, which is not 0 when it is.
         """
         cdef:
-            array.array closed = array.clone(_INTS, 0, False)  # shape, first, last, shape, first, last …
+            array.array closed = array.clone(_INTS, 0, False)
             Py_ssize_t index
             int shape
         if len(window) > 0x7FFFFFFF:
             raise ValueError("a text is scanned in parts of at most 2 GiB")
         if len(wanted) != self._number:
             raise ValueError("each shape is wanted or not")
-        self._walk(window, wanted, closed)
+        # Made before the walk, in which the garbage collector must not run.
+        self._closed = closed
+        self._walk(window, wanted)
+        self._closed = None
         for index in range(0, len(closed), 3):
             shape = closed.data.as_ints[index]
             _add_stretch(ends, shape, closed.data.as_ints[index + 1], closed.data.as_ints[index + 2])
         return 0
 
-    cdef int _walk(self, bytes window, bytes wanted, array.array closed) except -1:
-        """Run from each place where a word may begin, and put the stretches of ends into `closed`."""
+    cdef int _walk(self, bytes window, bytes wanted) except -1:
+        """Run from each place where a word may begin, and put the stretches of ends into `_closed`."""
         cdef:
             const unsigned char* text = <const unsigned char*> PyBytes_AS_STRING(window)
             Py_ssize_t length = len(window), start, at = 1
-            int index, kinds = EVERY_KIND
+            int index, kinds
             Region region
         self._let_go()
         while _next_region(text, length, at, self._lead_max, &region):
@@ -471,10 +475,10 @@ cdef class Shapes:
                 if kinds and (start + PAIRS > length or _may_begin(
                     kinds, text + start, self._pairs.data.as_uchars, self._class_count, self._classes
                 )):
-                    self._run(text, length, start, wanted, closed)
+                    self._run(text, length, start, wanted)
             at = region.until
         for index in range(self._touched_count):
-            self._close(self._touched.data.as_ints[index], closed)
+            self._close(self._touched.data.as_ints[index])
         self._let_go()
         return 0
 
@@ -486,9 +490,8 @@ cdef class Shapes:
         self._touched_count = 0
         return 0
 
-    cdef int _run(self, const unsigned char* text, Py_ssize_t length, Py_ssize_t start, bytes wanted,
-                  array.array closed) except -1:
-        """Put the stretches of ends of the words that begin at a place into `closed`, when they are no longer the last."""
+    cdef int _run(self, const unsigned char* text, Py_ssize_t length, Py_ssize_t start, bytes wanted) except -1:
+        """Put the stretches of ends of the words that begin at a place into `_closed`, when they are no longer the last."""
         cdef:
             const unsigned short* table = self._table.data.as_ushorts
             Py_ssize_t count = self._class_count, at, stop = min(length, start + self._reach_max + 1)
@@ -500,19 +503,17 @@ cdef class Shapes:
                 entry = self._step(state, index)
                 table = self._table.data.as_ushorts
                 if entry & 1:
-                    self._end_here(<bytes> self._lists[self._ending_now], <int> at, wanted, closed)
+                    self._end_here(<bytes> self._lists[self._ending_now], <int> at, wanted)
             elif entry & 1:
-                self._end_here(
-                    <bytes> self._lists[self._endings.data.as_ints[state * count + index]], <int> at, wanted, closed
-                )
+                self._end_here(<bytes> self._lists[self._endings.data.as_ints[state * count + index]], <int> at, wanted)
             state = entry >> 1
             if state == self._dead:
                 return 0
         if stop == length:
-            self._end_here(self._ending(state, -1), <int> length, wanted, closed)
+            self._end_here(self._ending(state, -1), <int> length, wanted)
         return 0
 
-    cdef int _end_here(self, bytes shapes, int at, bytes wanted, array.array closed) except -1:
+    cdef int _end_here(self, bytes shapes, int at, bytes wanted) except -1:
         cdef:
             const int* ended = <const int*> PyBytes_AS_STRING(shapes)
             Py_ssize_t index
@@ -527,7 +528,7 @@ cdef class Shapes:
                 self._touched_count += 1
                 last[0] = last[1] = at
             elif at > last[1] + GAP_MAX:
-                self._close(ended[index], closed)
+                self._close(ended[index])
                 last[0] = last[1] = at
             elif at > last[1]:
                 last[1] = at
@@ -535,14 +536,14 @@ cdef class Shapes:
                 last[0] = at
         return 0
 
-    cdef int _close(self, int shape, array.array closed) except -1:
+    cdef int _close(self, int shape) except -1:
         """Put the last stretch of ends of a shape behind those before it."""
         cdef:
             const int* last = self._last.data.as_ints + 2 * shape
-            Py_ssize_t size = len(closed)
-        array.resize_smart(closed, size + 3)
-        closed.data.as_ints[size] = shape
-        closed.data.as_ints[size + 1], closed.data.as_ints[size + 2] = last[0], last[1]
+            Py_ssize_t size = len(self._closed)
+        array.resize_smart(self._closed, size + 3)
+        self._closed.data.as_ints[size] = shape
+        self._closed.data.as_ints[size + 1], self._closed.data.as_ints[size + 2] = last[0], last[1]
         return 0
 
     def ends(self, bytes window not None) -> dict:
