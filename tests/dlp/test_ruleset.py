@@ -25,6 +25,15 @@ def test_a_clean_text_comes_back_as_the_same_object(ruleset: Ruleset) -> None:
     assert (alerted.action, alerted.redacted) == ("alert", "from 10.0.0.1 only")
 
 
+def test_verdicts_are_equal_by_what_they_say_and_never_print_text(ruleset: Ruleset) -> None:
+    one, other = (ruleset.scan(f"card {CARD}", Side.PROMPT) for _ in range(2))
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one not in (Scan((), "none", one.redacted), Scan(one.findings, "alert", one.redacted), "redact")
+    assert one.redacted not in repr(one)
+    assert CARD not in repr(Scan((), "none", CARD))
+
+
 def test_the_strongest_action_of_a_side_wins(ruleset: Ruleset) -> None:
     text = f"{CARD}, {KEY}, 10.0.0.1"
     assert ruleset.scan(text, Side.PROMPT).action == "block"

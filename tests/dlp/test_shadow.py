@@ -6,9 +6,9 @@ import sys
 import pytest
 
 from synapse import _dlp
-from synapse._dlp import Offsets
+from synapse._dlp import EDGE, Offsets
 from synapse.dlp import Ruleset, Side
-from synapse.dlp.shadow import DROPPED, LETTERS, fold, fold_code_point, fold_page
+from synapse.dlp.shadow import DROPPED, FOLDING, LETTERS, fold, fold_code_point, fold_page
 
 CARD = "4111 1111" + " 1111 1111"
 
@@ -46,6 +46,16 @@ def test_the_compiled_table_folds_as_the_plain_function_does() -> None:
         assert found == offsets
         assert len(shadow) == len(expected)
         assert [a for a, b in zip(shadow, expected, strict=True) if a != b and a not in LETTERS] == []
+
+
+@pytest.mark.parametrize("others", ["é\x00ß\t", "\u200bя中\u0301", "😀\U000e0041𝐀"])
+def test_a_window_is_the_edge_and_the_shadow(others: str) -> None:
+    """Of strings of one, two and four bytes a character, with ASCII in between, which is folded eight at a time."""
+    chance = random.Random(others)
+    for length in range(200):
+        text = "".join(chance.choices("abc 1\n~" + others, weights=[20] * 7 + [1] * len(others), k=length))
+        assert FOLDING.window(text) == EDGE + plain_fold(text)[0]
+        assert folded(text) == plain_fold(text)
 
 
 @pytest.mark.parametrize("page", [0x00, 0x01, 0x03, 0x04, 0x20, 0x30, 0xFE, 0xFF, 0x1D4, 0x1F1, 0xE00])

@@ -136,6 +136,27 @@ def test_all_that_re_finds_is_found_and_little_else() -> None:
                 assert theirs or not own, (cores[number], text)
 
 
+def test_shapes_of_every_kind_are_found_beside_each_other() -> None:
+    """Before the automaton is run, pairs of bytes tell of which kinds of shapes a word may begin."""
+    early = (r"1", r"11-?1", r"[ab]{2}1", r"[a ]b?1b", r"\+1", r"-?[ab]{0,3}1-", r"[a1]{3}-1", r"[ab]{11}1")
+    late = (r"[ab]{16}", r"[ab1]{8}-[ab1]{8}", r"\+[ab]{15}b?", r"[ab+-]{17,18}")
+    shapes = automaton(*(digits(core, "+", "b") for core in early), *(run(core, "+", "b") for core in late))
+    expressions = [re.compile(core.encode()) for core in (*early, *late)]
+    chance = random.Random(11)
+    for _ in range(2_000):
+        pieces = (b"1", b"a", b"b", b"-", b"+", b" ", b"ab", b"ababbabaab", b"aabb1bab-")
+        text = b"".join(chance.choices(pieces, k=chance.randint(1, 14)))
+        found = ends(shapes, text)
+        for number, expression in enumerate(expressions):
+            own = {end for first, last in found.get(number, []) for end in range(first, last + 1)}
+            for at in range(len(text)):
+                if at and text[at - 1 : at] == b"+":
+                    continue
+                for end in range(at + 1, len(text) + 1):
+                    if text[end : end + 1] != b"b" and expression.fullmatch(text, at, end):
+                        assert end in own, (expression.pattern, text, at, end)
+
+
 def test_repeats_beyond_what_is_counted_are_found_longer_too() -> None:
     shapes = automaton(digits(r"\d{40,50}"))
     assert ends(shapes, b"1" * 45) == {0: [(45, 45)]}
