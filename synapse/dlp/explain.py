@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from .._dlp import CONTEXT_CHARS, entropy
+from .._dlp import CONTEXT_CHARS, Apart, entropy
 from .beginnings import longest_beginning
 from .context import compile_context
 from .findings import Finding, Side
@@ -18,7 +18,7 @@ from .language import Node, char_class, forward, parse, parse_part, render, widt
 from .patterns import compile_cores
 from .rules import Rule
 from .shadow import fold
-from .surroundings import Unclaimed, stands_apart
+from .surroundings import claims
 from .surroundings import in_context as words_before
 from .triggers import trigger
 from .validators import VALIDATORS
@@ -162,9 +162,9 @@ def _failures(rule: Rule, window: bytes, start: int, end: int, *, in_context: bo
 
 
 def _claims(rule: Rule, window: bytes, start: int) -> Iterator[Failure]:
-    if rule.apart and not stands_apart(window, start):
+    if rule.apart and not Apart(groups=True)(window, start):
         yield Failure("apart", "a digit and a separator stand before it: it is the rest of a longer number in groups")
-    if rule.unclaimed and not Unclaimed(apart=False)(window, start):
+    if rule.unclaimed and claims()(window, start):
         yield Failure("unclaimed", "a word before it says that it is another number, such as an order's or a version's")
 
 

@@ -1,12 +1,14 @@
 """What has to stand to the left of a match, and which matches are not meant."""
 
+import random
+import re
 from typing import Any
 
 import oracle
 import pytest
 from texts import toy
 
-from synapse._dlp import CONTEXT_CHARS
+from synapse._dlp import CONTEXT_CHARS, RULE_ID_CHARS_MAX, Apart
 from synapse.dlp import RuleError, Ruleset, Side
 
 
@@ -72,6 +74,30 @@ def test_a_number_that_stands_apart_is_no_group_of_a_longer_one() -> None:
     assert found("No. 1234, (5678)", **shape) == ["1234", "5678"]
     assert found("99-1234-5678", **shape) == []
     assert found("7 1234 5678 and 1.1234", **shape) == []
+
+
+def test_what_stands_apart_is_what_re_says() -> None:
+    """Texts of the characters that decide, placeholders of every kind and half ones among them."""
+    grouped = re.compile(rb"(?:[0-9]|\[REDACTED:[a-z0-9_]{1,%d}\])[ ./-]\Z" % RULE_ID_CHARS_MAX)
+    apart = Apart(groups=True)
+    chance = random.Random(3)
+    longest = b"[REDACTED:" + b"x" * RULE_ID_CHARS_MAX
+    pieces = [
+        *(bytes([byte]) for byte in b"7a_Z ./-[]:"),
+        b"[REDACTED:",
+        b"[REDACTED:us_ssn]",
+        b"[REDACTED:]",
+        b"EDACTED:a]",
+    ]
+    pieces += [longest + b"]", longest + b"x]", b"[REDACTED:A]"]
+    outcomes = set()
+    for _ in range(1_000):
+        window = b"".join(chance.choices(pieces, k=chance.randint(0, 5)))
+        for start in range(len(window) + 1):
+            stands = grouped.search(window[:start]) is None
+            outcomes.add(stands)
+            assert apart(window, start) is stands, (window, start)
+    assert outcomes == {True, False}
 
 
 UNCLAIMED = (

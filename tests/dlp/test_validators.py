@@ -1,5 +1,6 @@
 """Validators: the compiled ones against plain arithmetic, the others on the edges of their formats."""
 
+import calendar
 import ipaddress
 import random
 import zlib
@@ -15,6 +16,21 @@ IMPLEMENTATIONS = [
     pytest.param(_dlp.luhn, _dlp.mod97, id="compiled"),
     pytest.param(plain_checksums.luhn, plain_checksums.mod97, id="plain"),
 ]
+
+
+def test_dates_are_those_of_the_calendar() -> None:
+    for year in (1, 1600, 1700, 1899, 1900, 1999, 2000, 2023, 2024, 2100, 9999):
+        for month in range(-1, 15):
+            days = calendar.monthrange(year, month)[1] if 1 <= month <= 12 else 0
+            for day in range(-1, 40):
+                assert _dlp.is_date(year, month, day) is (1 <= day <= days), (year, month, day)
+
+
+def test_pairs_are_three_numbers_of_six_digits() -> None:
+    assert _dlp.pairs(b"0199425") == (1, 99, 42)
+    for text in (b"", b"12345", b"12 456", b"12345x"):
+        with pytest.raises(ValueError, match="six digits"):
+            _dlp.pairs(text)
 
 
 @pytest.mark.parametrize(("luhn", "_mod97"), IMPLEMENTATIONS)

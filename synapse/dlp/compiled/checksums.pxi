@@ -81,6 +81,34 @@ def weighted(bytes number not None, weights) -> int:
     return total
 
 
+def is_date(long long year, long long month, long long day) -> bool:
+    """Whether there is such a day in the Gregorian calendar, continued backwards and forwards."""
+    cdef int days
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return False
+    days = 30 if month in (4, 6, 9, 11) else 31
+    if month == 2:
+        days = 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return day <= days
+
+
+def pairs(bytes number not None) -> tuple:
+    """The first six digits as three numbers of two digits. Raises ValueError when they are no digits."""
+    cdef:
+        const unsigned char* characters = number
+        Py_ssize_t index
+    if len(number) < 6:
+        raise ValueError("there are not six digits")
+    for index in range(6):
+        if not 48 <= characters[index] <= 57:
+            raise ValueError("there are not six digits")
+    return (
+        (characters[0] - 48) * 10 + characters[1] - 48,
+        (characters[2] - 48) * 10 + characters[3] - 48,
+        (characters[4] - 48) * 10 + characters[5] - 48,
+    )
+
+
 def mod11_10(bytes number not None) -> bool:
     """ISO/IEC 7064, MOD 11,10: the last digit is the check digit."""
     cdef:

@@ -41,6 +41,7 @@ cdef class Matcher:
         readonly Py_ssize_t looked_at  # characters that the confirm pass has read so far
         Automaton _expression
         WordsBefore _words  # the condition, when it is one of these
+        Apart _apart
         object _accept, _condition
 
     def __cinit__(self, int index, *, Automaton expression not None, bytes heads not None, Py_ssize_t narrowest,
@@ -65,6 +66,7 @@ cdef class Matcher:
         self.behind_words = behind_words
         self._condition = condition
         self._words = condition if type(condition) is WordsBefore else None
+        self._apart = condition if type(condition) is Apart else None
 
     @property
     def conditional(self) -> bool:
@@ -110,6 +112,8 @@ cdef class Matcher:
         """Whether its condition holds there."""
         if self._words is not None:
             return self._words.stand(window, start)
+        if self._apart is not None:
+            return self._apart.stand(window, start)
         return self._condition is None or self._condition(window, start)
 
 

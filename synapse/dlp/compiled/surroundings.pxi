@@ -1,4 +1,4 @@
-# Whether a word of its context stands before a match.
+# Whether a word of its context stands before a match, or whether it stands apart.
 
 
 cdef enum:
@@ -114,6 +114,54 @@ cdef class WordsBefore:
             at = self._words.find(window, max(at + 1, behind), start, end)
             if at < 0:
                 return False
+
+
+@cython.final
+cdef class Apart:
+    """Whether a match stands apart: from the groups of a longer number, and from a word that claims it for another kind.
+
+    With `groups` no digit and a separator may stand before it: what is behind them is the rest of a longer number. So
+    it is behind what was replaced, since that may have been such a number. None of the words of `claims` may lead to it.
+    """
+
+    cdef:
+        bint _groups
+        WordsBefore _claims
+
+    def __cinit__(self, *, bint groups=False, WordsBefore claims=None):
+        self._groups, self._claims = groups, claims
+
+    def __call__(self, bytes window not None, Py_ssize_t start) -> bool:
+        if not 0 <= start <= len(window):
+            raise ValueError("the place is in the window")
+        return self.stand(window, start)
+
+    cdef bint stand(self, bytes window, Py_ssize_t start) except -1:
+        if self._groups and _is_grouped(window, start):
+            return False
+        return self._claims is None or not (self._claims.may_stand(window, start) and self._claims.stand(window, start))
+
+
+cdef bint _is_grouped(bytes window, Py_ssize_t start) except -1:
+    """Whether a digit or a placeholder, and one separator, stand before a place."""
+    cdef:
+        const unsigned char* characters = <const unsigned char*> PyBytes_AS_STRING(window)
+        Py_ssize_t at = start - 2, last
+    if at < 0 or characters[start - 1] not in b" ./-":
+        return False
+    if 0x30 <= characters[at] <= 0x39:
+        return True
+    if characters[at] != 0x5D:
+        return False
+    last = max(len(_PLACEHOLDER), at - RULE_NAME_MAX)
+    while at > last and _is_of_a_name(characters[at - 1]):
+        at -= 1
+    return (characters[at] != 0x5D and at >= <Py_ssize_t> len(_PLACEHOLDER)
+            and window.startswith(_PLACEHOLDER, at - len(_PLACEHOLDER)))
+
+
+cdef inline bint _is_of_a_name(unsigned char character) noexcept nogil:
+    return 0x61 <= character <= 0x7A or 0x30 <= character <= 0x39 or character == 0x5F
 
 
 cdef Py_ssize_t _behind_placeholder(bytes window, Py_ssize_t first, Py_ssize_t start) except -1:
