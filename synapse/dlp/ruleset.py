@@ -12,7 +12,7 @@ from typing import Self
 import hyperscan
 import orjson
 
-from .._dlp import EDGE, Detector, Live, Redactor, ends_by_text, judge, redacted, strongest
+from .._dlp import EDGE, Detector, Live, Redactor, ends_by_text, judge, strongest
 from .compilation import Compiled, CompileDatabase, acts, compile_rules, group
 from .findings import Finding, Scan, Side
 from .options import DEFAULT_OPTIONS, PolicyOptions
@@ -182,10 +182,7 @@ class Ruleset:
             yield number, self._judge(texts[number], window[starts[number] : starts[number + 1]], own, side)
 
     def _judge(self, text: str, window: bytes, ends: Ends, side: Side) -> Scan:
-        found = judge(text, window, FOLDING, ends, self._acting[side], self._alerts[side])
-        if not found:
-            return Scan((), "none", text)
-        return Scan(tuple(found), strongest(found), redacted(text, found))
+        return judge(text, window, FOLDING, ends, self._acting[side], self._alerts[side])
 
     def _detector(
         self, side: Side, checks: Mapping[str, Checks], lives: Mapping[str, Sequence[Live]], *, alert: bool

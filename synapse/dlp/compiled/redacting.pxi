@@ -67,6 +67,12 @@ cdef class Scan:
         return "Scan(findings=%r, action=%r)" % (self.findings, self.action)
 
 
+cdef Scan verdict_on(tuple findings, str action, str redacted):
+    cdef Scan scan = Scan.__new__(Scan)
+    scan.findings, scan.action, scan.redacted = findings, action, redacted
+    return scan
+
+
 cdef Finding found_in(Cut cut, Py_ssize_t start, Py_ssize_t end):
     cdef Finding finding = Finding.__new__(Finding)
     cdef Matcher matcher = cut.matcher
@@ -99,8 +105,8 @@ cdef list settled(list findings):
 
 
 def judge(str text not None, bytes window not None, Folding folding not None, dict ends not None,
-          Detector acting not None, Detector alerts not None) -> list:
-    """The findings in a whole text, in its order. `window` is that of its shadow."""
+          Detector acting not None, Detector alerts not None) -> Scan:
+    """The verdict on a whole text. `window` is that of its shadow, and `ends` are where triggers end in it."""
     cdef:
         list findings = []
         list cursors, cuts
@@ -123,7 +129,10 @@ def judge(str text not None, bytes window not None, Folding folding not None, di
                 findings.append(
                     found_in(cut, places.data.as_uints[cut.start], places.data.as_uints[cut.end - 1] + 1)
                 )
-    return settled(findings) if findings else findings
+    if not findings:
+        return verdict_on((), "none", text)
+    findings = settled(findings)
+    return verdict_on(tuple(findings), strongest(findings), redacted(text, findings))
 
 
 def strongest(findings) -> str:
