@@ -128,6 +128,7 @@ class Matcher:
         narrowest: int,
         widest: int,
         reach: int,
+        solid: bool,
         strength: int,
         rule: str,
         category: str,

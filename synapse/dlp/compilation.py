@@ -123,11 +123,22 @@ def group(side: Side, *, alert: bool) -> str:
 def _to_row(pattern: Pattern, rule: int) -> list[Any]:
     run = pattern.run
     ends = None if run is None else [run.end, run.closing_width]
-    widths = [pattern.narrowest, pattern.widest, pattern.reach]
-    return [rule, pattern.guarded, pattern.heads.hex(), *widths, ends, pattern.needs_context]
+    matches = [pattern.narrowest, pattern.widest, pattern.reach, pattern.solid]
+    return [rule, pattern.guarded, pattern.heads.hex(), *matches, ends, pattern.needs_context]
 
 
 def _from_row(index: int, row: Sequence[Any], rules: Sequence[Rule]) -> Pattern:
-    rule, guarded, heads, narrowest, widest, reach, ends, needs_context = row
+    rule, guarded, heads, narrowest, widest, reach, solid, ends, needs_context = row
     run = None if ends is None else Run(*ends)
-    return Pattern(index, rules[rule], guarded, bytes.fromhex(heads), narrowest, widest, reach, run, needs_context)
+    return Pattern(
+        index,
+        rules[rule],
+        guarded,
+        bytes.fromhex(heads),
+        narrowest=narrowest,
+        widest=widest,
+        reach=reach,
+        solid=solid,
+        run=run,
+        needs_context=needs_context,
+    )

@@ -218,7 +218,11 @@ def _subpattern(_number: Any, flags_added: int, flags_removed: int, tree: Any) -
 def _repeat(low: int, high: Any, tree: Any) -> Node:
     if high == _constants.MAXREPEAT:
         raise PatternError("it contains an unbounded repeat; bound it, such as {1,64}, or use `run` for a long tail")
-    return Rep(low, high, _sequence(tree))
+    item = _sequence(tree)
+    if high > 1 and width(item)[0] == 0:
+        # `re`, which would have to confirm it, can need a lifetime for a short text.
+        raise PatternError("it repeats what may be empty; make a character of the repeated part obligatory")
+    return Rep(low, high, item)
 
 
 def _set(op: str, value: Any) -> frozenset[int]:

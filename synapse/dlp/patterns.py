@@ -58,6 +58,7 @@ class Pattern:
     narrowest: int
     widest: int
     reach: int  # how far before the end of its trigger a match begins at most
+    solid: bool  # no match begins within another, since what it is made of must not stand to its left
     run: Run | None
     needs_context: bool
 
@@ -71,6 +72,7 @@ class Pattern:
             narrowest=self.narrowest,
             widest=self.widest,
             reach=self.reach,
+            solid=self.solid,
             strength=STRENGTH[rule.action(side)],
             rule=rule.id,
             category=rule.category,
@@ -151,8 +153,18 @@ def _compile_core(index: int, rule: Rule, source: str, *, needs_context: bool) -
         raise RuleError(rule.id, "`left` contains a line feed, which stands for the beginning of a text; leave it out")
     shape = _shape(source, rule.left, rule.right, needs_context=needs_context)
     reach = form.widest if shape is not None else min(form.widest, max(_trigger(source)[0].reach, _KINDS_CHARS))
-    widths = form.narrowest, form.widest, reach
-    pattern = Pattern(index, rule, form.guarded, form.heads, *widths, run, needs_context)
+    pattern = Pattern(
+        index,
+        rule,
+        form.guarded,
+        form.heads,
+        narrowest=form.narrowest,
+        widest=form.widest,
+        reach=reach,
+        solid=alphabet(form.node) <= form.left,
+        run=run,
+        needs_context=needs_context,
+    )
     return Core(pattern, source, form.node, form.left, shape)
 
 

@@ -22,7 +22,7 @@ from .shadow import FOLDING
 from .surroundings import LEFT_CHARS
 
 # Raise it with every change that makes the same rules find something else: compiled databases are shared by version.
-ENGINE = 20
+ENGINE = 21
 
 # Joins the texts of one request for one scan. Each text has to begin as a text of its own does: a guard that is looked
 # for with a trigger is then content with what stands there. A trigger that reaches across costs one look, and no more.

@@ -26,6 +26,7 @@ from synapse.dlp.triggers import trigger
         (r"a+", "unbounded", "bound it"),
         (r"a{1,3000}", "3000", "2048"),
         (r"a?", "empty", "obligatory"),
+        (r"(?:a?|b){24,25}c", "repeats what may be empty", "obligatory"),
         (r"(?i)a", "flag", "[Aa]"),
         (r"(?i:a)b", "flag", "[Aa]"),
         ("ключ", "ASCII", "look-alikes"),  # Cyrillic on purpose

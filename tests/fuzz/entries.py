@@ -244,6 +244,7 @@ NAMED: dict[str, Callable[[Case], Any]] = {
     "condition": lambda case: case.meddler(lambda: case.chance.random() < 0.8),
     "run": lambda case: (case.chance.choice(hostile.EXPRESSIONS), case.chance.choice((0, 3, 2**32))),
     "scan": lambda case: case.meddler(lambda: hostile.ends(case.chance)),
+    "solid": lambda case: case.chance.random() < 0.5,
     "left_chars": lambda case: case.chance.choice((1, 64, 2**32)),
     "findings": lambda case: [case.instance("Finding") for _ in range(case.chance.randrange(4))],
     "value": lambda case: hostile.json_value(case.chance),

@@ -13,8 +13,15 @@ cdef enum:
     RETRIES_MAX = 3
     HEAD_CHARS_MAX = 7
     LEFT_BIT = 0x80  # in a table of heads
+    FEW_BYTES = 16  # at a place, where a text rarely has one of them
 
 RETRIES = RETRIES_MAX
+
+
+cdef int _allowed(bytes heads, int place) except -1:
+    """How many bytes may be at a place."""
+    return sum([head >> place & 1 for head in heads])
+
 
 cdef Py_ssize_t NOWHERE = PY_SSIZE_T_MAX
 
@@ -26,7 +33,7 @@ cdef class Matcher:
     `expression` confirms. `heads` has for each byte a bit for each of the first places of a match that it may be at,
     and the highest when it must not stand before one. `accept` takes the bytes of a match, `condition(window, start)` tells whether it may stand where it
     stands. No match begins further than `reach` before the end of a trigger; with `behind_words` the ends that are found are those of words that a match begins behind, and not of a part
-    of it. `run` has the source of the expression that finds where a run after the core ends, and the most characters
+    of it. It is `solid` when no match can begin within another one. `run` has the source of the expression that finds where a run after the core ends, and the most characters
     of its closing.
     """
 
@@ -35,6 +42,8 @@ cdef class Matcher:
         readonly Py_ssize_t narrowest, widest, reach
         readonly int strength
         readonly bint behind_words
+        bint _waits  # see Cursor
+        bint _leaps  # whether many may be at its first places, so that `search` looks at the last of them first
         readonly str rule, category, action, placeholder
         readonly tuple run
         readonly bytes heads
@@ -45,7 +54,7 @@ cdef class Matcher:
         object _accept, _condition
 
     def __cinit__(self, int index, *, Automaton expression not None, bytes heads not None, Py_ssize_t narrowest,
-                  Py_ssize_t widest, Py_ssize_t reach, int strength, str rule not None, str category not None,
+                  Py_ssize_t widest, Py_ssize_t reach, bint solid, int strength, str rule not None, str category not None,
                   str action not None, accept=None, condition=None, bint behind_words=False, tuple run=None):
         if not (1 <= narrowest <= widest <= TEXT_MAX and 1 <= reach <= widest):
             raise ValueError("a core has a least and a greatest width, and matches no empty text; its trigger is in it")
@@ -59,9 +68,11 @@ cdef class Matcher:
         self.rule, self.category, self.action = rule, category, action
         self.placeholder = f"[REDACTED:{rule}]"
         self.run = run
+        self._waits = solid and run is None
         if len(heads) != 256:
             raise ValueError("heads are told for each byte")
         self._expression, self.heads = expression, heads
+        self._leaps = min(_allowed(heads, 0), _allowed(heads, min(narrowest, HEAD_CHARS_MAX) - 1)) > FEW_BYTES
         self._accept = accept
         self.behind_words = behind_words
         self._condition = condition
@@ -76,8 +87,8 @@ cdef class Matcher:
     cdef Py_ssize_t search(self, bytes window, Py_ssize_t at, Py_ssize_t last, Py_ssize_t* match_end) except -2:
         """Where the first guarded match begins, from `at` and behind the window's first byte up to `last`; -1 if none.
 
-        Most texts have no place where the first characters could be, which is seen much sooner here: the last of them is
-        looked at first, and one that cannot be there is where it can be in the next match (Boyer and Moore, 1977).
+        Most texts have no place where the first characters could be, which is seen much sooner here. Where these may be
+        many, the last of them is looked at first, and the next match has it where it can be (Boyer and Moore, 1977).
         """
         cdef:
             const unsigned char* characters = <const unsigned char*> PyBytes_AS_STRING(window)
@@ -88,6 +99,9 @@ cdef class Matcher:
         last = min(last, length - self.narrowest)
         at = max(at, 1)
         while at <= last:
+            if not self._leaps and (not heads[characters[at]] & 1 or heads[characters[at - 1]] & LEFT_BIT):
+                at += 1
+                continue
             place = places - 1
             while place >= 0:
                 bits = heads[characters[at + place]]
@@ -98,9 +112,12 @@ cdef class Matcher:
                 place -= 1
             if place >= 0:
                 continue
-            if not heads[characters[at - 1]] & LEFT_BIT and (
-                self._words is None or self._words.may_stand(window, at)
-            ):
+            if heads[characters[at - 1]] & LEFT_BIT:
+                at += 1
+                while at <= last and heads[characters[at - 1]] & LEFT_BIT:
+                    at += 1
+                continue
+            if self._words is None or self._words.may_stand(window, at):
                 match_end[0] = self._expression.run(window, at, length)
                 self.looked_at += self._expression.looked_at
                 if match_end[0] >= 0:
@@ -124,6 +141,9 @@ cdef class Cursor:
 
     `stretches` tells where its trigger ends: first, last, first, last … Each place in a stretch is taken for such an
     end: one too many costs a look and changes nothing.
+
+    A candidate that `waits` is one when its condition holds, which is not known before `settle`. So it may be passed
+    over unseen where it changes nothing: no other match of its pattern begins within it, whatever becomes of it.
     """
 
     cdef:
@@ -132,7 +152,7 @@ cdef class Cursor:
         array.array _stretches
         Py_ssize_t start, end, _at, _chain_end, _of_chain, _index
         int _tries
-        bint accepted
+        bint accepted, waits
 
     cdef int open(self, Matcher matcher, bytes window, array.array stretches, Py_ssize_t at) except -1:
         check_stretches(stretches)
@@ -184,16 +204,34 @@ cdef class Cursor:
             if start < 0:
                 self._at = last + 1
                 continue
+            if match_end <= start:
+                raise ValueError("a core matches the empty text")
+            self.waits = matcher._waits
+            if self.waits:
+                self.start, self.end = start, match_end
+                self.accepted = False
+                return 0
             if not matcher.may_stand(self._window, start):
                 self._at = start + 1
                 continue
-            if match_end <= start:
-                raise ValueError("a core matches the empty text")
             self._take(start, match_end)
             return 0
         self.start = self.end = NOWHERE
-        self.accepted = False
+        self.accepted = self.waits = False
         return 0
+
+    cdef int settle(self) except -1:
+        """Find out about a candidate that waits; when it is none, go on to the next."""
+        self.waits = False
+        if self.matcher.may_stand(self._window, self.start):
+            return self._take(self.start, self.end)
+        self._at = self.start + 1
+        return self.advance()
+
+    cdef int pass_over(self) except -1:
+        """Go on behind a candidate that waits."""
+        self._at = self.end
+        return self.advance()
 
     cdef int _take(self, Py_ssize_t start, Py_ssize_t end) except -1:
         cdef bint chained = start < self._chain_end
@@ -263,6 +301,13 @@ cdef Cluster next_cluster(list cursors, Py_ssize_t limit, Straddling* seen):
         cursor = first_of(cursors)
         if cursor.start >= limit or (cluster is not None and cursor.start >= cluster.end):
             return cluster
+        if cursor.waits:
+            if (cluster is not None and cursor.end <= cluster.end
+                    and cursor.matcher.strength <= cluster.matcher.strength):
+                cursor.pass_over()
+            else:
+                cursor.settle()
+            continue
         if cursor.start >= seen.end:
             seen.start = cursor.start
         seen.end = max(seen.end, cursor.end)
