@@ -17,13 +17,17 @@ cdef enum:
 
 RETRIES = RETRIES_MAX
 
+cdef Py_ssize_t NOWHERE = PY_SSIZE_T_MAX
+
 
 cdef int _allowed(bytes heads, int place) except -1:
     """How many bytes may be at a place."""
-    return sum([head >> place & 1 for head in heads])
-
-
-cdef Py_ssize_t NOWHERE = PY_SSIZE_T_MAX
+    cdef:
+        const unsigned char* bits = heads
+        int index, count = 0
+    for index in range(256):
+        count += bits[index] >> place & 1
+    return count
 
 
 @cython.final
@@ -31,10 +35,11 @@ cdef class Matcher:
     """One core of one rule on one side: what confirms it, and what becomes of it.
 
     `expression` confirms. `heads` has for each byte a bit for each of the first places of a match that it may be at,
-    and the highest when it must not stand before one. `accept` takes the bytes of a match, `condition(window, start)` tells whether it may stand where it
-    stands. No match begins further than `reach` before the end of a trigger; with `behind_words` the ends that are found are those of words that a match begins behind, and not of a part
-    of it. It is `solid` when no match can begin within another one. `run` has the source of the expression that finds where a run after the core ends, and the most characters
-    of its closing.
+    and the highest when it must not stand before one. `accept` takes the bytes of a match, `condition(window, start)`
+    tells whether it may stand where it stands. No match begins further than `reach` before the end of its trigger; with
+    `behind_words` the ends that are found are those of words that a match begins behind, and not of a part of it. It is
+    `solid` when no match can begin within another one. `run` has the source of the expression that finds where a run
+    after the core ends, and the most characters of its closing.
     """
 
     cdef:

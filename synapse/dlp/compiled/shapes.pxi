@@ -119,8 +119,9 @@ cdef class Shapes:
     `kinds` has a number for each language: below EARLY_KINDS_OF_SHAPES when its words have a digit among their first
     SHAPE_LEAD_CHARS bytes. Those of the others, from there on up to twice as much, must consist of printed ones,
     SHAPE_RUN_CHARS or more. What is neither is found only now and then. Languages that begin alike should be of one kind.
-    `leads` tells of each language how far behind its beginning that digit is at most. No word is longer than `reach` bytes: so far the automaton goes on from
-    each place, and no further, whatever the text.
+    `leads` tells of each language how far behind its beginning that digit is at most.
+
+    No word is longer than `reach` bytes: so far the automaton goes on from each place, and no further, whatever the text.
 
     The automaton is deterministic and lazy: its states are sets of positions, and are made when a text first needs them
     (Thompson, 1968; as in RE2). While it runs no object is made that the garbage collector knows: finalizers are
