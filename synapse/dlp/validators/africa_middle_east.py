@@ -1,6 +1,6 @@
 """Numbers of people and businesses in South Africa, Egypt, Israel, Turkey, Saudi Arabia and the Emirates."""
 
-from .checksums import digits, luhn
+from .checksums import digits, luhn, weighted
 from .dates import is_date, is_short_date, pairs
 
 
@@ -38,9 +38,10 @@ def il_id(match: bytes) -> bool:
 
 def tr_tckn(match: bytes) -> bool:
     """The tenth digit from the odd and even ones, the last from the sum of all (Ministry of Interior, NVI)."""
-    number = [digit - 48 for digit in digits(match)]
-    tenth = (7 * sum(number[0:9:2]) - sum(number[1:8:2])) % 10
-    return number[0] != 0 and len(set(number)) > 1 and number[9:] == [tenth, sum(number[:10]) % 10]
+    number = digits(match)
+    tenth = weighted(number, (7, -1, 7, -1, 7, -1, 7, -1, 7)) % 10
+    last = weighted(number, (1,) * 10) % 10
+    return number[9:] == b"%d%d" % (tenth, last) and number[:1] != b"0" and len(set(number)) > 1
 
 
 def tr_vkn(match: bytes) -> bool:

@@ -10,9 +10,9 @@ def _check_digit(total: int) -> int:
 def br_cpf(match: bytes) -> bool:
     """Two check digits modulo 11 (Receita Federal, Instrução Normativa 1548/2015)."""
     number = digits(match)
-    first = _check_digit(weighted(number[:9], range(10, 1, -1)))
-    second = _check_digit(weighted(number[:10], range(11, 1, -1)))
-    return len(set(number)) > 1 and (number[9] - 48, number[10] - 48) == (first, second)
+    if number[9] - 48 != _check_digit(weighted(number, range(10, 1, -1))):
+        return False
+    return number[10] - 48 == _check_digit(weighted(number, range(11, 1, -1))) and len(set(number)) > 1
 
 
 def br_cnpj(match: bytes) -> bool:

@@ -3,6 +3,7 @@
 from ..._dlp import alphanumerics, base58, digits, luhn, mod11_2, mod11_10, mod97, verhoeff, weighted
 
 __all__ = [
+    "LETTERS",
     "alphanumerics",
     "base58",
     "digits",
@@ -14,6 +15,9 @@ __all__ = [
     "verhoeff",
     "weighted",
 ]
+
+
+LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def value(character: int) -> int:

@@ -9,8 +9,10 @@ from .dates import is_short_date, pairs
 def de_steuer_id(match: bytes) -> bool:
     """https://www.bzst.de (Steuer-IdNr): mod 11,10; of the first ten digits one occurs twice or thrice, no other."""
     number = digits(match)
+    if number[:1] == b"0" or not mod11_10(number):
+        return False
     repeated = [count for count in Counter(number[:10]).values() if count > 1]
-    return number[:1] != b"0" and len(repeated) == 1 and repeated[0] in {2, 3} and mod11_10(number)
+    return len(repeated) == 1 and repeated[0] in {2, 3}
 
 
 def de_svnr(match: bytes) -> bool:

@@ -1,6 +1,6 @@
 """Identifiers of Poland, Czechia, Slovakia, Hungary, Romania, Bulgaria, Croatia, Slovenia and Ukraine."""
 
-from .checksums import alphanumerics, digits, mod11_10, value, weighted
+from .checksums import LETTERS, alphanumerics, digits, mod11_10, value, weighted
 from .dates import is_date, pairs
 
 _PESEL_CENTURIES = (1900, 2000, 2100, 2200, 1800)
@@ -9,9 +9,10 @@ _PESEL_CENTURIES = (1900, 2000, 2100, 2200, 1800)
 def pl_pesel(match: bytes) -> bool:
     """https://www.gov.pl (PESEL): date of birth, the month tells the century; weights 1 3 7 9, mod 10."""
     number = digits(match)
+    if weighted(number, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)) % 10:
+        return False
     year, month, day = pairs(number)
-    dated = is_date(_PESEL_CENTURIES[month // 20] + year, month % 20, day)
-    return dated and weighted(number, (1, 3, 7, 9, 1, 3, 7, 9, 1, 3, 1)) % 10 == 0
+    return is_date(_PESEL_CENTURIES[month // 20] + year, month % 20, day)
 
 
 def pl_nip(match: bytes) -> bool:
@@ -28,8 +29,12 @@ def pl_regon(match: bytes) -> bool:
     return weighted(number[:8], (8, 9, 2, 3, 4, 5, 6, 7)) % 11 % 10 == number[8] - 48
 
 
+# What `weighted` reads as the value of a letter.
+_AS_DIGITS = bytes.maketrans(LETTERS, bytes(48 + value(letter) for letter in LETTERS))
+
+
 def _document_sum(match: bytes, weights: tuple[int, ...]) -> int:
-    return sum(value(c) * weight for c, weight in zip(alphanumerics(match), weights, strict=True)) % 10
+    return weighted(alphanumerics(match).translate(_AS_DIGITS), weights) % 10
 
 
 def pl_id_card(match: bytes) -> bool:
@@ -100,9 +105,11 @@ def hu_taj(match: bytes) -> bool:
 def hu_personal_id(match: bytes) -> bool:
     """1996. évi XX. törvény, https://net.jogtar.hu: sex, date of birth, mod 11; weights turned since 1997."""
     number = digits(match)
+    if number[:1] not in b"1234":
+        return False
     year, month, day = pairs(number[1:])
     century = 1900 if number[:1] in b"12" else 2000
-    if number[:1] not in b"1234" or not is_date(century + year, month, day):
+    if not is_date(century + year, month, day):
         return False
     turned = century == 2000 or year >= 97
     weights = range(10, 0, -1) if turned else range(1, 11)

@@ -1,6 +1,6 @@
 """Identifiers of Spain, Italy, Portugal and Greece."""
 
-from .checksums import alphanumerics, digits, luhn, value, weighted
+from .checksums import LETTERS, alphanumerics, digits, luhn, value, weighted
 from .dates import is_short_date, pairs
 
 _DNI_LETTERS = b"TRWAGMYFPDXBNJZSQVHLCKE"
@@ -73,12 +73,15 @@ def pt_nif(match: bytes) -> bool:
     return number[:1] != b"0" and check % 10 == number[8] - 48
 
 
+_ALPHANUMERICS = b"0123456789" + LETTERS
+_ONCE = bytes.maketrans(_ALPHANUMERICS, bytes(map(value, _ALPHANUMERICS)))
+_TWICE = bytes.maketrans(_ALPHANUMERICS, bytes(2 * n - 9 if n > 4 else 2 * n for n in map(value, _ALPHANUMERICS)))
+
+
 def pt_cc(match: bytes) -> bool:
     """https://www.autenticacao.gov.pt (Validação de Número de Documento do Cartão de Cidadão): Luhn with letters."""
-    doubled = (2 * value(c) if place % 2 == 0 else value(c) for place, c in enumerate(alphanumerics(match)))
-    return (
-        sum(double - 9 if place % 2 == 0 and double > 9 else double for place, double in enumerate(doubled)) % 10 == 0
-    )
+    number = alphanumerics(match)
+    return (sum(number[::2].translate(_TWICE)) + sum(number[1::2].translate(_ONCE))) % 10 == 0
 
 
 def pt_niss(match: bytes) -> bool:

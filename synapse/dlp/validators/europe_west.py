@@ -120,8 +120,10 @@ def be_nn(match: bytes) -> bool:
     Months are 20 or 40 more in BIS numbers; month and day are zero when they are not known.
     """
     number = digits(match)
-    check = 97 - int(number[9:])
-    centuries = [c for c, prefix in ((1900, b""), (2000, b"2")) if int(prefix + number[:9]) % 97 == check]
+    check, serial = 97 - int(number[9:]), int(number[:9])
+    centuries = [c for c, n in ((1900, serial), (2000, 2_000_000_000 + serial)) if n % 97 == check]
+    if not centuries:
+        return False
     year, month, day = pairs(number)
     month = month % 20 if month < 60 else 99
     return any(is_date(century + year, month or 1, day or 1) for century in centuries)
