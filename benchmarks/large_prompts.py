@@ -1,6 +1,6 @@
 """How long one step of a large prompt's inspection takes at most: nobody else is served meanwhile.
 
-CPU time of the thread, so that other processes of the machine do not count.
+CPU time of the thread, so that other processes of the machine do not count; garbage is collected as in a worker.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from synapse.chat import Json, RequestLimits
 from synapse.dlp import default_ruleset
 from synapse.layers.prompt_dlp import inspect_in_steps
+from synapse.worker import collect_seldom
 
 from .dlp_texts import prose
 
@@ -49,6 +50,7 @@ def chat(text: str, **fields: object) -> Json:
 
 def main() -> None:
     ruleset, limits = default_ruleset(), RequestLimits()
+    collect_seldom()
     print(f"{'ms of CPU':32}{'longest step':>14}{'in all':>10}{'steps':>8}{'found':>9}")
     for name, body in bodies():
         steps = inspect_in_steps(body, ruleset, history="redact", limits=limits)

@@ -50,12 +50,19 @@ def load_worker(prepared: Prepared, birth: Birth) -> Gateway:
         _end_in_time(app, prepared.settings.server.stop_timeout_s)
         _when_serving(partial(_tell, birth.ready))
 
-    # What is built now lives as long as the worker: no collection needs to look at it again. A request makes few
-    # cycles but hundreds of objects, so the young generation may grow larger than the default before it is looked at.
+    collect_seldom()
+    return app
+
+
+def collect_seldom() -> None:
+    """Spare requests the garbage collector.
+
+    What is built so far lives as long as the worker: no collection needs to look at it again. A request makes few
+    cycles but hundreds of objects, so the young generation may grow larger than the default before it is looked at.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_YOUNG_MAX, 20, 50)
-    return app
 
 
 def _tell_parent(teller: Connection, message: Mapping[str, Any]) -> None:
