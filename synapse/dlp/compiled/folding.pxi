@@ -65,9 +65,6 @@ cdef class Folding:
 
     def window(self, str text not None) -> bytes:
         """The edge of a text and the folded bytes behind it. Their number tells whether any character was dropped."""
-        return self._window(text)
-
-    cdef bytes _window(self, str text):
         cdef:
             Py_ssize_t length = PyUnicode_GET_LENGTH(text), size = 0
             bytes window = PyBytes_FromStringAndSize(NULL, length + 1)
