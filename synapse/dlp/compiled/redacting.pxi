@@ -10,7 +10,7 @@ cdef enum:
 ALERT_BATCH = ALERT_BATCH_CHARS
 
 
-# Findings and verdicts hold names and numbers only, which no garbage can be hidden in.
+# Findings and verdicts hold names, numbers and texts, which are never part of a cycle of garbage.
 @cython.final
 @cython.no_gc
 @cython.freelist(64)
